@@ -1,0 +1,3 @@
+//! The `ocirepo` program.
+
+fn main() {}
