@@ -1,3 +1,50 @@
-//! Development tasks.
+//! Development tasks: `cargo xtask <command>`.
+//!
+//! Only the standard library, so that the first command on a new machine starts at once.
 
-fn main() {}
+mod check;
+mod demo;
+mod report;
+mod run;
+mod setup;
+mod test;
+mod totals;
+mod wasm;
+
+use std::process::ExitCode;
+
+use report::Report;
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  setup                 install what the lab needs: Debian packages, a Python environment
+  demo [ARGS]           publish a sample repository to an embedded registry, read it back, serve it
+  test                  every check and every test, against real servers and clients
+  check                 formatting, lints, docs, dependencies, targets, packaging; no services
+  e2e [FILTER]          only the end-to-end tests, those whose name contains FILTER
+  conformance           only the table of the distribution specification, against docker-registry
+  core-dependencies     write docs/core-dependencies.txt anew, after a deliberate change";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((command, rest)) = arguments.split_first() else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let mut report = Report::default();
+    match (command.as_str(), rest) {
+        ("setup", []) => setup::all(&mut report),
+        ("demo", rest) => demo::demo(&mut report, rest),
+        ("test", []) => test::everything(&mut report),
+        ("check", []) => check::all(&mut report),
+        ("e2e", [] | [_]) => test::e2e_alone(&mut report, rest.first().map(String::as_str)),
+        ("conformance", []) => test::conformance_alone(&mut report),
+        ("core-dependencies", []) => check::rewrite_core_dependencies(&mut report),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    }
+    report.close()
+}

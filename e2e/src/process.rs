@@ -1,0 +1,100 @@
+//! Servers as child processes.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long a server may take until it answers.
+const START: Duration = Duration::from_secs(20);
+
+/// A child process, killed on drop.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+}
+
+impl Server {
+    /// Starts a program that listens on `address`, and waits until something answers there.
+    /// What it prints, to either stream, is appended to `log`.
+    ///
+    /// # Errors
+    /// When it cannot be started, ends by itself, or nothing answers in time; with the end of
+    /// the log.
+    pub fn start(command: &mut Command, address: SocketAddr, log: &Path) -> io::Result<Server> {
+        let file = OpenOptions::new().create(true).append(true).open(log)?;
+        let mut server = Server::spawn(command, file)?;
+        let start = Instant::now();
+        while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {
+            let ended = server.child.try_wait()?;
+            if ended.is_none() && start.elapsed() < START {
+                sleep(Duration::from_millis(10));
+                continue;
+            }
+            let what = match ended {
+                Some(status) => format!("it ended with {status}"),
+                None => format!("nothing answers at {address}"),
+            };
+            let name = command.get_program().to_string_lossy();
+            let end = last_lines(log, 20);
+            return Err(io::Error::other(format!(
+                "could not start {name}: {what}; its log ends with:\n{end}"
+            )));
+        }
+        Ok(server)
+    }
+
+    fn spawn(command: &mut Command, log: File) -> io::Result<Server> {
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .map_err(|error| {
+                let name = command.get_program().to_string_lossy();
+                io::Error::other(format!("could not start {name}: {error}"))
+            })?;
+        Ok(Server { child })
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it as `kill -9` does, and waits until it is gone.
+    pub fn kill(&mut self) {
+        // An error means it was gone before.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// An address on the loopback where nothing listens now.
+///
+/// # Errors
+/// When the system has no free port.
+pub fn free_address() -> io::Result<SocketAddr> {
+    TcpListener::bind(("127.0.0.1", 0))?.local_addr()
+}
+
+/// The end of a text file, or why it cannot be read.
+pub fn last_lines(path: &Path, count: usize) -> String {
+    match std::fs::read(path) {
+        Ok(bytes) => {
+            let text = String::from_utf8_lossy(&bytes);
+            let lines: Vec<&str> = text.lines().collect();
+            lines[lines.len().saturating_sub(count)..].join("\n")
+        }
+        Err(error) => format!("(could not read {}: {error})", path.display()),
+    }
+}

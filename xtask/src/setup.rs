@@ -1,0 +1,129 @@
+//! Installs what the lab needs, and nothing that is there already.
+//!
+//! Where Debian starts the services it installs, the lab leaves them alone: it starts its own,
+//! on free ports of the loopback, from its own configuration.
+
+use std::path::{Path, PathBuf};
+
+use crate::report::{Failure, Outcome, Report};
+use crate::run::{lab_dir, output, program, run, succeeds, which};
+
+/// What must be found, and the Debian package that brings it.
+const NEEDED: &[(Needed, &str)] = &[
+    (Needed::Program("docker-registry"), "docker-registry"),
+    (Needed::Program("nginx"), "nginx-light"),
+    (Needed::Program("dnf"), "dnf"),
+    (
+        Needed::File("/usr/lib/python3/dist-packages/dnf-plugins/download.py"),
+        "dnf-plugins-core",
+    ),
+    (Needed::Program("rpmbuild"), "rpm"),
+    (Needed::Program("rpmsign"), "rpm"),
+    (Needed::Program("createrepo_c"), "createrepo-c"),
+    (Needed::Program("gpg"), "gnupg"),
+    (Needed::Program("curl"), "curl"),
+    (
+        Needed::File("/etc/ssl/certs/ca-certificates.crt"),
+        "ca-certificates",
+    ),
+    (Needed::Program("python3"), "python3"),
+    // The fuzz targets link libFuzzer, which is compiled with them.
+    (Needed::Program("c++"), "g++"),
+];
+
+/// What `pip` installs: the version every test was seen to pass with.
+const PYTHON: &[&str] = &["oras==0.2.43"];
+
+enum Needed {
+    Program(&'static str),
+    File(&'static str),
+}
+
+impl Needed {
+    fn is_there(&self) -> bool {
+        match self {
+            Needed::Program(name) => which(name).is_some(),
+            Needed::File(path) => Path::new(path).exists(),
+        }
+    }
+}
+
+/// Everything, each part only when it is missing.
+pub(crate) fn all(report: &mut Report) {
+    if report.step("setup: Debian packages", debian_packages) {
+        report.step("setup: Python environment", python_environment);
+    }
+}
+
+/// The Python environment of the lab.
+pub(crate) fn python_dir() -> PathBuf {
+    lab_dir().join("python")
+}
+
+fn debian_packages() -> Result<Outcome, Failure> {
+    let mut missing: Vec<&str> = NEEDED
+        .iter()
+        .filter(|(needed, _)| !needed.is_there())
+        .map(|&(_, package)| package)
+        .collect();
+    // `venv` is there in part without the package that lets it bring pip.
+    if !succeeds(&mut program("python3", ["-c", "import ensurepip, venv"])) {
+        missing.push("python3-venv");
+    }
+    missing.dedup();
+    install(&missing)?;
+    Ok(Outcome::Done)
+}
+
+/// Installs Debian packages, as root or through sudo.
+pub(crate) fn install(packages: &[&str]) -> Result<(), Failure> {
+    if packages.is_empty() {
+        println!("    nothing is missing");
+        return Ok(());
+    }
+    let names = packages.join(" ");
+    println!("    missing: {names}");
+    let by_hand = format!("install these Debian packages by hand: {names}");
+    if which("apt-get").is_none() {
+        return Err(format!("there is no apt-get on this machine; {by_hand}"));
+    }
+    let root = output(&mut program("id", ["-u"]))?.trim() == "0";
+    let prefix: &[&str] = if root {
+        &["env"]
+    } else if which("sudo").is_some() {
+        &["sudo", "env"]
+    } else {
+        return Err(format!("not root, and there is no sudo; {by_hand}"));
+    };
+    let apt = |arguments: &[&str]| {
+        let words = prefix[1..]
+            .iter()
+            .chain(&["DEBIAN_FRONTEND=noninteractive", "apt-get", "-qy"])
+            .chain(arguments)
+            .copied();
+        run(&mut program(prefix[0], words))
+    };
+    apt(&["update"])?;
+    let mut arguments = vec!["install", "--no-install-recommends"];
+    arguments.extend(packages);
+    apt(&arguments)
+}
+
+fn python_environment() -> Result<Outcome, Failure> {
+    let directory = python_dir();
+    let stamp = directory.join("installed.txt");
+    let wanted = PYTHON.join("\n");
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        println!("    nothing is missing");
+        return Ok(Outcome::Done);
+    }
+    let shown = directory.to_string_lossy();
+    run(&mut program("python3", ["-m", "venv", "--clear", &shown]))?;
+    let pip = directory.join("bin/pip");
+    let mut arguments = vec!["install", "--quiet", "--disable-pip-version-check"];
+    arguments.extend(PYTHON);
+    run(&mut program(&pip.to_string_lossy(), arguments))?;
+    std::fs::write(&stamp, wanted)
+        .map_err(|error| format!("could not write {}: {error}", stamp.display()))?;
+    Ok(Outcome::Done)
+}

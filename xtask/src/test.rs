@@ -1,0 +1,121 @@
+//! Every test there is, against real servers and clients.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use ocirepo_e2e::registry::{Access, DockerRegistry};
+
+use crate::report::{Failure, Outcome, Report};
+use crate::run::{cargo, lab_dir, root, run, run_tests, target_dir};
+use crate::totals::Totals;
+use crate::{check, setup};
+
+/// Optimised, but without the link-time optimisation of a release, which takes minutes.
+const PROFILE: &str = "e2e";
+
+/// Real repositories to read, if they are kept beside the checkout.
+const REAL_DATA: &str = "../shared/data/rpm-md";
+
+/// Setup, checks, unit tests, conformance, real data, end to end.
+pub(crate) fn everything(report: &mut Report) {
+    let ready = setup_all(report);
+    check::all(report);
+    report.tests("tests that need nothing", |totals| {
+        run_tests(
+            &mut cargo(["test", "--workspace", "--no-fail-fast"]),
+            totals,
+        )
+        .map(done)
+    });
+    report.tests("real repositories", real_data);
+    if ready {
+        report.tests("conformance of docker-registry", conformance);
+        report.tests("end to end", |totals| e2e(totals, None));
+    }
+}
+
+/// The end-to-end tests, those whose name contains the filter.
+pub(crate) fn e2e_alone(report: &mut Report, filter: Option<&str>) {
+    if setup_all(report) {
+        report.tests("end to end", |totals| e2e(totals, filter));
+    }
+}
+
+/// The table of the distribution specification against docker-registry.
+pub(crate) fn conformance_alone(report: &mut Report) {
+    if setup_all(report) {
+        report.tests("conformance of docker-registry", conformance);
+    }
+}
+
+fn setup_all(report: &mut Report) -> bool {
+    let before = report.failures();
+    setup::all(report);
+    report.failures() == before
+}
+
+fn done((): ()) -> Outcome {
+    Outcome::Done
+}
+
+fn conformance(totals: &mut Totals) -> Result<Outcome, Failure> {
+    if !root().join("registry/tests/conformance.rs").exists() {
+        return Ok(Outcome::NotRun(
+            "there is no conformance table in this checkout".to_owned(),
+        ));
+    }
+    let registry = DockerRegistry::start(&Access::Open)
+        .map_err(|error| format!("could not start docker-registry: {error}"))?;
+    let mut command = cargo([
+        "test",
+        "--package",
+        "ocirepo-registry",
+        "--test",
+        "conformance",
+    ]);
+    command.env("OCIREPO_CONFORMANCE_URL", registry.url());
+    run_tests(&mut command, totals).map(done)
+}
+
+fn real_data(totals: &mut Totals) -> Result<Outcome, Failure> {
+    let directory = root().join(REAL_DATA);
+    if !directory.is_dir() {
+        return Ok(Outcome::NotRun(format!(
+            "{REAL_DATA} is not beside this checkout"
+        )));
+    }
+    let mut command = cargo([
+        "test",
+        "--package",
+        "ocirepo-rpm",
+        "--test",
+        "real_repositories",
+    ]);
+    command.env("OCIREPO_TEST_REPOS", directory);
+    run_tests(&mut command, totals).map(done)
+}
+
+fn e2e(totals: &mut Totals, filter: Option<&str>) -> Result<Outcome, Failure> {
+    run(&mut cargo([
+        "build",
+        "--quiet",
+        "--profile",
+        PROFILE,
+        "--package",
+        "ocirepo-cli",
+    ]))?;
+    let mut command = cargo(["test", "--package", "ocirepo-e2e", "--features", "lab"]);
+    command.arg("--no-fail-fast");
+    if let Some(filter) = filter {
+        command.args(["--", filter]);
+    }
+    run_tests(lab_environment(&mut command), totals).map(done)
+}
+
+fn lab_environment(command: &mut Command) -> &mut Command {
+    let program: PathBuf = target_dir().join(PROFILE).join("ocirepo");
+    command
+        .env("OCIREPO_BIN", program)
+        .env("OCIREPO_LAB_PYTHON", setup::python_dir().join("bin/python"))
+        .env("OCIREPO_LAB_DIR", lab_dir())
+}
