@@ -1,0 +1,278 @@
+//! Reading a manifest and finding out what it is.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+use super::{Body, ImageIndex, ImageManifest};
+use crate::descriptor::Descriptor;
+use crate::json::{keep, once};
+use crate::media_type;
+
+/// Why bytes are not a manifest this crate reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManifestError(Problem);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Problem {
+    Json(String),
+    Schema(Option<u64>),
+    Type(String),
+    Disagreement {
+        content_type: String,
+        media_type: String,
+    },
+    Both(&'static str, &'static str),
+    Misplaced {
+        media_type: String,
+        field: &'static str,
+    },
+    NoConfig,
+    Unclassifiable,
+}
+
+impl fmt::Display for ManifestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cannot read manifest: ")?;
+        match &self.0 {
+            Problem::Json(error) => f.write_str(error),
+            Problem::Schema(Some(1)) => f.write_str(
+                "it is of Docker's schema 1, which is not supported; \
+                 push the image again with a current tool",
+            ),
+            Problem::Schema(Some(version)) => {
+                write!(f, "its `schemaVersion` is {version}, only 2 is known")
+            }
+            Problem::Schema(None) => f.write_str("it has no `schemaVersion`, so it is no manifest"),
+            Problem::Type(found) => write!(
+                f,
+                "its type is {}, known are OCI image manifests and indexes, \
+                 Docker schema 2 manifests and manifest lists",
+                Shown(found)
+            ),
+            Problem::Disagreement {
+                content_type,
+                media_type,
+            } => write!(
+                f,
+                "the registry sent it as {}, but it says it is {}",
+                Shown(content_type),
+                Shown(media_type)
+            ),
+            Problem::Both(one, other) => write!(
+                f,
+                "it has both `{one}` and `{other}`, so that different clients \
+                 would see different content"
+            ),
+            Problem::Misplaced { media_type, field } => {
+                write!(
+                    f,
+                    "its type is {}, which has no `{field}`",
+                    Shown(media_type)
+                )
+            }
+            Problem::NoConfig => f.write_str("an image manifest needs a `config`"),
+            Problem::Unclassifiable => f.write_str(
+                "it has neither `mediaType` nor `config`, `layers` or `manifests`, \
+                 so nothing tells what it is",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ManifestError {}
+
+/// Text of a stranger, quoted, on one line and not too long.
+struct Shown<'a>(&'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST: usize = 120;
+        write!(f, "`")?;
+        for c in self.0.chars().take(MOST) {
+            write!(f, "{}", c.escape_debug())?;
+        }
+        let more = self.0.chars().nth(MOST).is_some();
+        f.write_str(if more { "…`" } else { "`" })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Image,
+    Index,
+}
+
+pub(super) fn body(content_type: Option<&str>, raw: &[u8]) -> Result<Body, ManifestError> {
+    let document: Document = serde_json::from_slice(raw)
+        .map_err(|error| ManifestError(Problem::Json(error.to_string())))?;
+    document.classify(content_type).map_err(ManifestError)
+}
+
+/// Every field that any kind of manifest has.
+#[derive(Default)]
+struct Document {
+    schema_version: Option<u64>,
+    media_type: Option<String>,
+    artifact_type: Option<String>,
+    config: Option<Descriptor>,
+    layers: Option<Vec<Descriptor>>,
+    manifests: Option<Vec<Descriptor>>,
+    subject: Option<Descriptor>,
+    annotations: BTreeMap<String, String>,
+    unknown: Map<String, Value>,
+}
+
+impl Document {
+    fn classify(self, content_type: Option<&str>) -> Result<Body, Problem> {
+        if self.schema_version != Some(2) {
+            return Err(Problem::Schema(self.schema_version));
+        }
+        // Whatever the types say: CVE-2021-41190 is about documents that are an image
+        // to one client and an index to another.
+        if self.manifests.is_some() {
+            if self.layers.is_some() {
+                return Err(Problem::Both("manifests", "layers"));
+            }
+            if self.config.is_some() {
+                return Err(Problem::Both("manifests", "config"));
+            }
+        }
+        let content_type = content_type
+            .map(media_type::essence)
+            .filter(|essence| !essence.is_empty());
+        let declared = self
+            .media_type
+            .as_deref()
+            .filter(|declared| !declared.is_empty());
+        if let (Some(content_type), Some(declared)) = (content_type, declared)
+            && !media_type::same(content_type, declared)
+        {
+            return Err(Problem::Disagreement {
+                content_type: content_type.to_owned(),
+                media_type: declared.to_owned(),
+            });
+        }
+        let (kind, media_type) = match declared.or(content_type) {
+            Some(named) if media_type::is_image(named) => (Kind::Image, named.to_owned()),
+            Some(named) if media_type::is_index(named) => (Kind::Index, named.to_owned()),
+            Some(named) => return Err(Problem::Type(named.to_owned())),
+            None if self.manifests.is_some() => (Kind::Index, media_type::OCI_INDEX.to_owned()),
+            None if self.config.is_some() || self.layers.is_some() => {
+                (Kind::Image, media_type::OCI_MANIFEST.to_owned())
+            }
+            None => return Err(Problem::Unclassifiable),
+        };
+        let misplaced = match kind {
+            Kind::Image => self.manifests.as_ref().map(|_| "manifests"),
+            Kind::Index => {
+                (self.layers.as_ref().map(|_| "layers")).or(self.config.as_ref().map(|_| "config"))
+            }
+        };
+        if let Some(field) = misplaced {
+            return Err(Problem::Misplaced { media_type, field });
+        }
+        Ok(match kind {
+            Kind::Image => Body::Image(ImageManifest {
+                media_type,
+                artifact_type: self.artifact_type,
+                config: self.config.ok_or(Problem::NoConfig)?,
+                layers: self.layers.unwrap_or_default(),
+                subject: self.subject,
+                annotations: self.annotations,
+                unknown: self.unknown,
+            }),
+            Kind::Index => Body::Index(ImageIndex {
+                media_type,
+                artifact_type: self.artifact_type,
+                manifests: self.manifests.unwrap_or_default(),
+                subject: self.subject,
+                annotations: self.annotations,
+                unknown: self.unknown,
+            }),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "camelCase")]
+enum Field {
+    SchemaVersion,
+    MediaType,
+    ArtifactType,
+    Config,
+    Layers,
+    Manifests,
+    Subject,
+    Annotations,
+    Other(String),
+}
+
+const FIELDS: [&str; 8] = [
+    "schemaVersion",
+    "mediaType",
+    "artifactType",
+    "config",
+    "layers",
+    "manifests",
+    "subject",
+    "annotations",
+];
+
+impl<'de> Deserialize<'de> for Document {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(DocumentVisitor)
+    }
+}
+
+struct DocumentVisitor;
+
+impl<'de> Visitor<'de> for DocumentVisitor {
+    type Value = Document;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a manifest, which is an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
+        let mut schema_version = None;
+        let mut media_type = None;
+        let mut artifact_type = None;
+        let mut config = None;
+        let mut layers = None;
+        let mut manifests = None;
+        let mut subject = None;
+        let mut annotations = None;
+        let mut unknown = Map::new();
+        while let Some(field) = map.next_key()? {
+            match field {
+                Field::SchemaVersion => {
+                    once(&mut schema_version, "schemaVersion", map.next_value()?)?;
+                }
+                Field::MediaType => once(&mut media_type, "mediaType", map.next_value()?)?,
+                Field::ArtifactType => once(&mut artifact_type, "artifactType", map.next_value()?)?,
+                Field::Config => once(&mut config, "config", map.next_value()?)?,
+                Field::Layers => once(&mut layers, "layers", map.next_value()?)?,
+                Field::Manifests => once(&mut manifests, "manifests", map.next_value()?)?,
+                Field::Subject => once(&mut subject, "subject", map.next_value()?)?,
+                Field::Annotations => once(&mut annotations, "annotations", map.next_value()?)?,
+                Field::Other(key) => keep(&mut unknown, &FIELDS, key, map.next_value()?)?,
+            }
+        }
+        // Each slot is "seen at all" around "not null".
+        Ok(Document {
+            schema_version: schema_version.flatten(),
+            media_type: media_type.flatten(),
+            artifact_type: artifact_type.flatten(),
+            config: config.flatten(),
+            layers: layers.flatten(),
+            manifests: manifests.flatten(),
+            subject: subject.flatten(),
+            annotations: annotations.flatten().unwrap_or_default(),
+            unknown,
+        })
+    }
+}
