@@ -1,0 +1,81 @@
+//! Lists of names: tags (end-8) and docker-registry's catalog of repositories.
+
+use http::StatusCode;
+use http::header::LINK;
+use serde_json::{Value, json};
+
+use crate::error::{Code, Refusal};
+use crate::registry::Registry;
+use crate::reply::Reply;
+use crate::request::{Ask, encode};
+use crate::script::Quirk;
+
+impl Registry {
+    /// `GET /v2/<name>/tags/list`, in byte order, by pages of `n` after `last`.
+    pub(crate) fn tags(&self, ask: &Ask, name: &str) -> Result<Reply, Refusal> {
+        let repository = self.store.repository(name).ok_or_else(|| {
+            Refusal::not_found(Code::NameUnknown, format!("there is no repository {name}"))
+        })?;
+        let all = ask.has(&Quirk::PagingIgnored);
+        let last = ask.query.get("last").filter(|_| !all);
+        let limit = if all { None } else { self.page(ask)? };
+        let (tags, more) = cut(repository.tags_after(last), limit);
+        let next = more.then(|| link(&format!("/v2/{name}/tags/list"), &tags));
+        let tags = if tags.is_empty() && ask.has(&Quirk::TagsNull) {
+            Value::Null
+        } else {
+            json!(tags)
+        };
+        Ok(listing(&json!({ "name": name, "tags": tags }), next))
+    }
+
+    /// `GET /v2/_catalog`.
+    pub(crate) fn catalog(&self, ask: &Ask) -> Result<Reply, Refusal> {
+        let limit = self.page(ask)?;
+        let (names, more) = cut(self.store.names_after(ask.query.get("last")), limit);
+        let next = more.then(|| link("/v2/_catalog", &names));
+        Ok(listing(&json!({ "repositories": names }), next))
+    }
+
+    /// How many entries a page has: the fewer of what the client and the setup want.
+    fn page(&self, ask: &Ask) -> Result<Option<usize>, Refusal> {
+        let Some(wanted) = ask.query.get("n") else {
+            return Ok(self.config.page_limit);
+        };
+        let wanted = wanted.parse::<usize>().map_err(|_| {
+            Refusal::bad_request(
+                Code::PaginationNumberInvalid,
+                format!("n is {wanted:?}, which is no number"),
+            )
+        })?;
+        Ok(Some(self.config.page_limit.unwrap_or(wanted).min(wanted)))
+    }
+}
+
+/// The first entries, and whether there are more.
+pub(crate) fn cut<T>(mut entries: impl Iterator<Item = T>, limit: Option<usize>) -> (Vec<T>, bool) {
+    let Some(limit) = limit else {
+        return (entries.collect(), false);
+    };
+    let page = entries.by_ref().take(limit).collect();
+    // A page of nothing has no last entry a link could go on from.
+    let more = limit > 0 && entries.next().is_some();
+    (page, more)
+}
+
+fn link(path: &str, page: &[&str]) -> String {
+    let last = page.last().copied().unwrap_or_default();
+    format!(
+        "<{path}?n={}&last={}>; rel=\"next\"",
+        page.len(),
+        encode(last)
+    )
+}
+
+fn listing(body: &Value, next: Option<String>) -> Reply {
+    let reply = Reply::new(StatusCode::OK).json(body);
+    match next {
+        Some(next) => reply.header(LINK, next),
+        None => reply,
+    }
+}
