@@ -1,6 +1,27 @@
 //! The lab: real servers and clients on free ports of the loopback, each in a directory of its
 //! own, gone when it is dropped.
+//!
+//! Starting a registry needs only the standard library; the rest comes with the feature `lab`.
 
 pub mod process;
 pub mod registry;
 pub mod scratch;
+
+#[cfg(feature = "lab")]
+pub mod certificates;
+#[cfg(feature = "lab")]
+pub mod curl;
+#[cfg(feature = "lab")]
+pub mod dnf;
+#[cfg(feature = "lab")]
+pub mod nginx;
+#[cfg(feature = "lab")]
+pub mod program;
+#[cfg(feature = "lab")]
+pub mod proxy;
+#[cfg(feature = "lab")]
+pub mod publish;
+#[cfg(feature = "lab")]
+pub mod sample;
+#[cfg(feature = "lab")]
+pub mod tokens;

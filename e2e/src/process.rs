@@ -79,6 +79,61 @@ impl Drop for Server {
     }
 }
 
+/// What a program that ran to its end printed, and whether it ended well.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Whether it ended with the exit code 0.
+    pub ok: bool,
+    /// The exit code, if it was not ended by a signal.
+    pub code: Option<i32>,
+    /// What it printed to standard output.
+    pub stdout: String,
+    /// What it printed to standard error.
+    pub stderr: String,
+}
+
+impl Run {
+    /// Runs a program to its end.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn of(command: &mut Command) -> io::Result<Run> {
+        let output = command.stdin(Stdio::null()).output().map_err(|error| {
+            let name = command.get_program().to_string_lossy();
+            io::Error::other(format!("could not run {name}: {error}"))
+        })?;
+        Ok(Run {
+            ok: output.status.success(),
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
+    /// Itself when it ended well, an error with all it printed when not.
+    ///
+    /// # Errors
+    /// When it did not end with the exit code 0.
+    pub fn well(self) -> io::Result<Run> {
+        if self.ok {
+            return Ok(self);
+        }
+        Err(io::Error::other(format!("it failed: {self}")))
+    }
+
+    /// Whether either stream has this text.
+    pub fn says(&self, text: &str) -> bool {
+        self.stdout.contains(text) || self.stderr.contains(text)
+    }
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (code, out, err) = (self.code, &self.stdout, &self.stderr);
+        write!(f, "exit {code:?}\n--- stdout\n{out}\n--- stderr\n{err}")
+    }
+}
+
 /// An address on the loopback where nothing listens now.
 ///
 /// # Errors
