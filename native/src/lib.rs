@@ -1,1 +1,7 @@
-//! Placeholder.
+//! The native host of the ocirepo exchange: reqwest and tokio.
+
+pub mod credentials;
+pub mod environment;
+pub mod error;
+
+pub use error::{Error, Result};

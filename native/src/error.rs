@@ -1,0 +1,166 @@
+//! The error of the native host.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use ocirepo::ErrorKind;
+
+/// A `Result` with the native [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why something the native host was asked for failed.
+///
+/// Displays as one line: what was being done, what came back, what to do next. It
+/// never holds credentials, tokens or the query of a URL.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The exchange with the registry failed.
+    Registry(ocirepo::Error),
+    /// A file could not be read or written.
+    Io {
+        /// What was being done, such as `write`.
+        doing: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A reader or writer of the caller failed.
+    Stream {
+        /// What was being done.
+        doing: &'static str,
+        /// What it said.
+        source: io::Error,
+    },
+    /// A configuration file, or a variable of the environment, says something that
+    /// cannot be followed.
+    Config {
+        /// The file, or the name of the variable.
+        place: PathBuf,
+        /// The line, counted from 1, when it is known.
+        line: Option<usize>,
+        /// What is wrong and how to mend it.
+        message: String,
+    },
+    /// A credential helper failed.
+    Helper {
+        /// The program, such as `docker-credential-pass`.
+        program: String,
+        /// What happened and what to do.
+        message: String,
+    },
+    /// The administrator blocked this registry or repository in `registries.conf`.
+    Blocked {
+        /// The repository that was asked for.
+        repository: String,
+        /// The prefix that blocks it.
+        prefix: String,
+    },
+    /// The HTTP client could not be set up.
+    Setup(String),
+    /// The RPM repository cannot be read or is not what it claims to be.
+    Repository(String),
+}
+
+impl Error {
+    pub(crate) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io {
+            doing,
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    pub(crate) fn config(place: impl Into<PathBuf>, message: impl Into<String>) -> Self {
+        Self::Config {
+            place: place.into(),
+            line: None,
+            message: message.into(),
+        }
+    }
+
+    /// The kind of the registry's error, when the registry is what failed.
+    pub fn kind(&self) -> Option<ErrorKind> {
+        match self {
+            Self::Registry(error) => Some(error.kind()),
+            _ => None,
+        }
+    }
+
+    /// Whether the registry does not have what was asked for.
+    pub fn is_not_found(&self) -> bool {
+        self.kind() == Some(ErrorKind::NotFound)
+    }
+}
+
+impl From<ocirepo::Error> for Error {
+    fn from(error: ocirepo::Error) -> Self {
+        Self::Registry(error)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registry(error) => error.fmt(f),
+            Self::Io {
+                doing,
+                path,
+                source,
+            } => write!(f, "cannot {doing} {}: {source}", path.display()),
+            Self::Stream { doing, source } => write!(f, "cannot {doing}: {source}"),
+            Self::Config {
+                place,
+                line,
+                message,
+            } => {
+                write!(f, "{}", place.display())?;
+                if let Some(line) = line {
+                    write!(f, ":{line}")?;
+                }
+                write!(f, ": {message}")
+            }
+            Self::Helper { program, message } => write!(f, "{program}: {message}"),
+            Self::Blocked { repository, prefix } => write!(
+                f,
+                "{repository} is blocked: registries.conf says `blocked = true` for `{prefix}`; \
+                 ask whoever administers this machine"
+            ),
+            Self::Setup(message) => write!(f, "cannot set up the HTTP client: {message}"),
+            Self::Repository(message) => f.write_str(message),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Registry(error) => Some(error),
+            Self::Io { source, .. } | Self::Stream { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_says_what_was_done_where_and_what_came_back() {
+        let error = Error::io(
+            "write",
+            Path::new("/srv/a.rpm"),
+            io::Error::other("disk full"),
+        );
+        assert_eq!(error.to_string(), "cannot write /srv/a.rpm: disk full");
+        let error = Error::Config {
+            place: "/etc/x.toml".into(),
+            line: Some(3),
+            message: "not a table".into(),
+        };
+        assert_eq!(error.to_string(), "/etc/x.toml:3: not a table");
+    }
+}
