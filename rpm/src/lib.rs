@@ -1,1 +1,3 @@
-//! Placeholder.
+//! RPM repositories as OCI content: layouts, rpm-md and signatures, without I/O.
+
+pub mod name;
