@@ -8,8 +8,10 @@ mod json;
 pub mod manifest;
 pub mod media_type;
 pub mod platform;
+pub mod reference;
 
 pub use descriptor::Descriptor;
 pub use digest::Digest;
 pub use error::{Error, ErrorKind};
 pub use manifest::Manifest;
+pub use reference::{Location, Reference};

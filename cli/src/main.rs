@@ -1,3 +1,5 @@
-//! The `ocirepo` program.
+//! The `ocirepo` program; everything is in the library beside it.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    ocirepo_cli::main()
+}
