@@ -6,6 +6,7 @@
 mod arguments;
 mod command;
 mod exit;
+mod http_server;
 mod output;
 pub mod registry_server;
 

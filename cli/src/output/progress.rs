@@ -25,7 +25,11 @@ pub(crate) fn bytes(total: u64, what: &str) -> ProgressBar {
 
 /// A bar over countable things; hidden where nobody watches.
 pub(crate) fn items(total: u64, what: &str) -> ProgressBar {
-    bar(total, what, "{msg:30!} {bar:30} {pos:>10}/{len:10} {eta:>4}")
+    bar(
+        total,
+        what,
+        "{msg:30!} {bar:30} {pos:>10}/{len:10} {eta:>4}",
+    )
 }
 
 /// Runs `print` while the bars are out of the way.

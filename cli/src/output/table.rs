@@ -20,8 +20,11 @@ impl Table {
     }
 
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows
-            .push(cells.map(|cell| super::printable(&cell).replace(['\n', '\t'], " ")).into());
+        self.rows.push(
+            cells
+                .map(|cell| super::printable(&cell).replace(['\n', '\t'], " "))
+                .into(),
+        );
     }
 
     /// Writes heading and rows; nothing at all when there are no rows.

@@ -1,0 +1,38 @@
+//! The commands, one file each.
+
+pub(crate) mod completions;
+pub(crate) mod man;
+//REF pub(crate) mod reference;
+pub(crate) mod registry;
+
+use std::future::Future;
+
+use crate::arguments::{Arguments, Command};
+use crate::exit::Failure;
+use crate::output::progress;
+
+/// Runs one command to its end.
+pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
+    let global = arguments.global;
+    if global.quiet || global.json {
+        progress::silence();
+    }
+    match arguments.command {
+        Command::Registry(command) => block_on(registry::run(command, &global)),
+        //REF Command::Reference(command) => reference::run(&command, global.json),
+        Command::Completions(command) => completions::run(&command),
+        Command::Man(command) => man::run(&command),
+    }
+}
+
+/// Runs a command that needs the network.
+fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
+    let result = runtime.block_on(command);
+    // A name lookup or a read of a terminal may hang in a thread that nobody waits for.
+    runtime.shutdown_background();
+    result
+}
