@@ -75,7 +75,7 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Registry(command::registry::Command),
-    //REF Reference(command::reference::Command),
+    Reference(command::reference::Command),
     Completions(command::completions::Command),
     Man(command::man::Command),
 }

@@ -2,7 +2,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod man;
-//REF pub(crate) mod reference;
+pub(crate) mod reference;
 pub(crate) mod registry;
 
 use std::future::Future;
@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     match arguments.command {
         Command::Registry(command) => block_on(registry::run(command, &global)),
-        //REF Command::Reference(command) => reference::run(&command, global.json),
+        Command::Reference(command) => reference::run(&command, global.json),
         Command::Completions(command) => completions::run(&command),
         Command::Man(command) => man::run(&command),
     }

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Write};
 use clap::Args;
 use serde::Serialize;
 
-use ocirepo::reference::{Location, Reference};
+use ocirepo::reference::{Location, ReferenceRef};
 
 use crate::exit::{Exit, Failure};
 use crate::output::Out;
@@ -83,32 +83,44 @@ fn lines(input: &mut impl BufRead, out: &mut Out, json: bool) -> io::Result<u64>
 }
 
 fn parts(input: &str) -> Parts<'_> {
-    let parsed = if input.starts_with("oci://") || input.starts_with("oci+") {
-        Location::parse(input)
-            .map(|location| location.reference().clone())
-            .map_err(|error| error.to_string())
+    let location;
+    let parsed = if is_location(input) {
+        match Location::parse(input) {
+            Ok(parsed) => {
+                location = parsed;
+                Ok(location.reference().as_parts())
+            }
+            Err(error) => Err(error),
+        }
     } else {
-        input
-            .parse::<Reference>()
-            .map_err(|error| error.to_string())
+        ReferenceRef::parse(input)
     };
     match parsed {
-        Ok(reference) => Parts {
+        Ok(parts) => Parts {
             input: Some(input),
             ok: true,
-            registry: Some(reference.repository().registry.to_string()),
-            repository: Some(reference.repository().name().to_owned()),
-            tag: reference.tag().map(ToString::to_string),
-            digest: reference.digest().map(|digest| digest.to_string()),
-            familiar: Some(reference.familiar()),
+            registry: Some(parts.registry().to_owned()),
+            repository: Some(parts.name().into_owned()),
+            tag: parts.tag().map(str::to_owned),
+            digest: parts.digest().map(|digest| digest.to_string()),
+            familiar: Some(parts.familiar().to_string()),
             error: None,
         },
         Err(error) => Parts {
             input: Some(input),
-            error: Some(error),
+            error: Some(error.to_string()),
             ..Parts::default()
         },
     }
+}
+
+fn is_location(input: &str) -> bool {
+    let scheme = input.split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| {
+        ["oci", "oci+http", "oci+https"]
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(scheme))
+    })
 }
 
 fn unreadable(why: &str) -> Parts<'static> {
