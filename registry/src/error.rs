@@ -25,6 +25,7 @@ pub(crate) enum Code {
     TagInvalid,
     Unauthorized,
     Denied,
+    Unknown,
     Unsupported,
 }
 
@@ -46,6 +47,7 @@ impl Code {
             Self::TagInvalid => "TAG_INVALID",
             Self::Unauthorized => "UNAUTHORIZED",
             Self::Denied => "DENIED",
+            Self::Unknown => "UNKNOWN",
             Self::Unsupported => "UNSUPPORTED",
         }
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use http::header::{ACCEPT, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION};
 use http::{Method, StatusCode};
-use ocirepo::digest::Digest;
+use ocirepo::digest::{Algorithm, Digest};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -128,6 +128,11 @@ impl Document {
             .map(|descriptor| descriptor.digest)
     }
 
+    fn foreign_layers_allowed(&self, ask: &Ask) -> bool {
+        let mut layers = self.layers.iter().flatten();
+        !ask.has(&Quirk::ForeignLayersRefused) || layers.all(|layer| layer.urls.is_empty())
+    }
+
     /// The manifests an index names.
     pub(crate) fn children(&self) -> impl Iterator<Item = Digest> {
         let manifests = self.manifests.iter().flatten();
@@ -145,7 +150,7 @@ impl Registry {
     ) -> Result<Reply, Refusal> {
         match ask.method {
             Method::PUT => self.accept_manifest(ask, name, reference),
-            Method::DELETE => self.remove_manifest(name, reference),
+            Method::DELETE => self.remove_manifest(ask, name, reference),
             _ => self.serve_manifest(ask, name, reference),
         }
     }
@@ -157,7 +162,7 @@ impl Registry {
                 format!("{name} has no manifest {reference}"),
             )
         };
-        let digest = match Reference::parse(reference)? {
+        let digest = match Reference::parse(ask, reference)? {
             Reference::Digest(digest) => digest,
             Reference::Tag(tag) => self.store.tagged(name, tag).ok_or_else(unknown)?,
         };
@@ -197,7 +202,7 @@ impl Registry {
                 format!("{layers} layers are too many"),
             ));
         }
-        let (digest, mut tags) = match Reference::parse(reference)? {
+        let (digest, mut tags) = match Reference::parse(ask, reference)? {
             Reference::Digest(digest) => (digest, Vec::new()),
             Reference::Tag(tag) => (Digest::of(&ask.body), vec![tag]),
         };
@@ -208,7 +213,23 @@ impl Registry {
                 format!("the content is {actual}, not {digest}"),
             ));
         }
-        for tag in ask.query.all("tag") {
+        if digest.algorithm() != Algorithm::Sha256 && ask.has(&Quirk::Sha256Only) {
+            return Err(Refusal::bad_request(
+                Code::DigestInvalid,
+                format!("the content is {}, not {digest}", Digest::of(&ask.body)),
+            ));
+        }
+        if !document.foreign_layers_allowed(ask) {
+            return Err(Refusal::bad_request(
+                Code::ManifestInvalid,
+                "layers at other URLs are not allowed",
+            ));
+        }
+        let parameters = || {
+            let ignored = ask.has(&Quirk::TagParametersIgnored);
+            ask.query.all("tag").filter(move |_| !ignored)
+        };
+        for tag in parameters() {
             check_tag(tag)?;
             tags.push(tag);
         }
@@ -223,7 +244,7 @@ impl Registry {
         {
             reply = reply.header(OCI_SUBJECT, subject.to_string());
         }
-        if ask.query.get("tag").is_some() {
+        if parameters().next().is_some() {
             reply = reply.header(OCI_TAG, tags.join(", "));
         }
         self.store
@@ -246,7 +267,7 @@ impl Registry {
             });
         match missing {
             None => Ok(()),
-            Some(digest) => Err(Refusal::not_found(
+            Some(digest) => Err(Refusal::bad_request(
                 Code::ManifestBlobUnknown,
                 format!("{name} does not hold {digest}, which the manifest names"),
             )
@@ -254,9 +275,20 @@ impl Registry {
         }
     }
 
-    fn remove_manifest(&mut self, name: &str, reference: &str) -> Result<Reply, Refusal> {
+    fn remove_manifest(
+        &mut self,
+        ask: &Ask,
+        name: &str,
+        reference: &str,
+    ) -> Result<Reply, Refusal> {
         self.check_delete()?;
-        let found = match Reference::parse(reference)? {
+        let found = match Reference::parse(ask, reference)? {
+            Reference::Tag(_) if ask.has(&Quirk::TagDeletionRefused) => {
+                return Err(Refusal::bad_request(
+                    Code::Unsupported,
+                    "tags cannot be deleted",
+                ));
+            }
             Reference::Tag(tag) => self.store.untag(name, tag),
             Reference::Digest(digest) => self.store.delete_manifest(name, &digest),
         };
@@ -278,13 +310,21 @@ enum Reference<'a> {
 }
 
 impl<'a> Reference<'a> {
-    fn parse(text: &'a str) -> Result<Self, Refusal> {
+    fn parse(ask: &Ask, text: &'a str) -> Result<Self, Refusal> {
         // No tag contains a colon, every digest does.
-        if text.contains(':') {
+        let parsed = if text.contains(':') {
             parse_digest(text).map(Self::Digest)
         } else {
             check_tag(text).map(|()| Self::Tag(text))
-        }
+        };
+        parsed.map_err(|refusal| {
+            if ask.has(&Quirk::InvalidReferenceFails) {
+                let status = StatusCode::INTERNAL_SERVER_ERROR;
+                Refusal::new(status, Code::Unknown, "unknown error")
+            } else {
+                refusal
+            }
+        })
     }
 }
 

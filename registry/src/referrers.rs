@@ -19,10 +19,10 @@ impl Registry {
     /// `GET /v2/<name>/referrers/<digest>?artifactType=<type>`. Nobody's referrers are
     /// an empty list, in a repository that does not exist too.
     pub(crate) fn referrers(&self, ask: &Ask, name: &str, digest: &str) -> Result<Reply, Refusal> {
-        let subject = parse_digest(digest)?;
         if ask.has(&Quirk::NoReferrers) {
             return Err(Refusal::not_found(Code::Unsupported, "404 page not found"));
         }
+        let subject = parse_digest(digest)?;
         let filter = ask
             .query
             .get("artifactType")

@@ -163,16 +163,34 @@ pub enum Quirk {
     EmptyPutRefused,
     /// `POST ?digest=` starts an upload and drops the body: 202 (docker-registry 2).
     SinglePostIgnored,
-    /// Mounting is never done: 202 (Quay across organisations, most proxies).
+    /// Mounting is never done: 202 (proxies, and registries that may not tell who else
+    /// has a blob).
     MountIgnored,
-    /// Content is stored under its sha256, whatever the client called it
+    /// Mounting needs `from`: 202 without it (docker-registry 2).
+    MountNeedsFrom,
+    /// A blob of another algorithm is stored, and told, under its sha256 as well, and
+    /// mounts under that only; a manifest of another algorithm is answered 400
     /// (docker-registry 2).
     Sha256Only,
     /// A manifest is 404 to a client whose `Accept` does not name its type
     /// (docker-registry 2).
     AcceptEnforced,
+    /// A reference that is neither a tag nor a digest is answered 500
+    /// (docker-registry 2).
+    InvalidReferenceFails,
+    /// `tag` parameters of a manifest `PUT` are ignored (every registry of 1.1 or older).
+    TagParametersIgnored,
+    /// Layers that live at other URLs are answered 400 (docker-registry 2, unless it is
+    /// told which URLs to allow).
+    ForeignLayersRefused,
+    /// Tags cannot be deleted: 400 (docker-registry 2).
+    TagDeletionRefused,
     /// A list of no tags is `null` (docker-registry 2).
     TagsNull,
+    /// Tags come in no particular order: here, backwards (docker-registry 2).
+    TagsUnsorted,
+    /// A repository that never had a tag has no list of tags: 404 (docker-registry 2).
+    UntaggedUnknown,
     /// `n` and `last` are ignored: the whole list comes (docker-registry 2).
     PagingIgnored,
     /// `Range` is ignored: 200 with the whole blob.

@@ -30,6 +30,8 @@ pub(crate) struct Repository {
     pub(crate) blobs: BTreeSet<Digest>,
     pub(crate) manifests: BTreeMap<Digest, Facts>,
     pub(crate) tags: BTreeMap<String, Digest>,
+    /// Whether it ever had a tag.
+    pub(crate) tagged: bool,
     /// Subject to the manifests that name it.
     referrers: BTreeMap<Digest, BTreeSet<Digest>>,
 }
@@ -122,6 +124,7 @@ impl Store {
         };
         if repository.manifests.contains_key(&digest) {
             repository.tags.insert(tag.to_owned(), digest);
+            repository.tagged = true;
             self.journal.index_changed();
         }
     }

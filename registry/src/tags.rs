@@ -13,14 +13,21 @@ use crate::script::Quirk;
 impl Registry {
     /// `GET /v2/<name>/tags/list`, in byte order, by pages of `n` after `last`.
     pub(crate) fn tags(&self, ask: &Ask, name: &str) -> Result<Reply, Refusal> {
-        let repository = self.store.repository(name).ok_or_else(|| {
-            Refusal::not_found(Code::NameUnknown, format!("there is no repository {name}"))
-        })?;
+        let repository = self
+            .store
+            .repository(name)
+            .filter(|repository| repository.tagged || !ask.has(&Quirk::UntaggedUnknown))
+            .ok_or_else(|| {
+                Refusal::not_found(Code::NameUnknown, format!("there is no repository {name}"))
+            })?;
         let all = ask.has(&Quirk::PagingIgnored);
         let last = ask.query.get("last").filter(|_| !all);
         let limit = if all { None } else { self.page(ask)? };
-        let (tags, more) = cut(repository.tags_after(last), limit);
+        let (mut tags, more) = cut(repository.tags_after(last), limit);
         let next = more.then(|| link(&format!("/v2/{name}/tags/list"), &tags));
+        if ask.has(&Quirk::TagsUnsorted) {
+            tags.reverse();
+        }
         let tags = if tags.is_empty() && ask.has(&Quirk::TagsNull) {
             Value::Null
         } else {

@@ -93,9 +93,15 @@ impl Registry {
             .retain(|_, upload| ask.now.saturating_sub(upload.touched) <= lifetime);
         if let Some(mount) = ask.query.get("mount") {
             let digest = parse_digest(mount)?;
-            if !ask.has(&Quirk::MountIgnored)
-                && let Some(bytes) = self.mountable(ask.query.get("from"), &digest)?
-            {
+            let from = ask.query.get("from");
+            let refused = ask.has(&Quirk::MountIgnored)
+                || (from.is_none() && ask.has(&Quirk::MountNeedsFrom));
+            if !refused && let Some(bytes) = self.mountable(from, &digest)? {
+                let digest = if ask.has(&Quirk::Sha256Only) {
+                    Digest::of(&bytes)
+                } else {
+                    digest
+                };
                 self.store.put_blob(name, digest, bytes);
                 return Ok(created(name, &digest));
             }
@@ -243,13 +249,14 @@ impl Registry {
                 format!("the content is {actual}, not {digest}"),
             ));
         }
-        let digest = if ask.has(&Quirk::Sha256Only) {
-            upload.digest(Algorithm::Sha256)
-        } else {
-            digest
-        };
-        self.store.put_blob(name, digest, upload.join());
-        Ok(created(name, &digest))
+        let bytes = upload.join();
+        self.store.put_blob(name, digest, bytes.clone());
+        if !ask.has(&Quirk::Sha256Only) {
+            return Ok(created(name, &digest));
+        }
+        let canonical = Digest::of(&bytes);
+        self.store.put_blob(name, canonical, bytes);
+        Ok(created(name, &canonical))
     }
 }
 
