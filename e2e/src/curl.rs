@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::process::Run;
-use crate::registry::{PASSWORD, USER};
+use crate::registry::{PASSWORD, SERVICE, USER};
 
 /// How curl shows who it is.
 #[derive(Clone, Debug)]
@@ -38,23 +38,27 @@ impl Login {
     /// # Errors
     /// When there is no token to be had.
     pub fn arguments(&self, repository: &str) -> io::Result<Vec<String>> {
-        let user = || vec!["--user".to_owned(), format!("{USER}:{PASSWORD}")];
         match self {
             Login::None => Ok(Vec::new()),
-            Login::Basic => Ok(user()),
+            Login::Basic => Ok(vec!["--user".to_owned(), format!("{USER}:{PASSWORD}")]),
             Login::Bearer(realm) => {
-                let scope = format!("repository:{repository}:pull,push");
-                let url = format!("{realm}?service={}&scope={scope}", crate::registry::SERVICE);
-                let mut arguments = user();
-                arguments.push(url);
-                let body = curl(arguments)?;
-                let answer: Value = serde_json::from_str(&body)?;
-                let token = answer["token"].as_str().ok_or(io::ErrorKind::InvalidData)?;
-                Ok(vec![
-                    "--header".to_owned(),
-                    format!("Authorization: Bearer {token}"),
-                ])
+                let token = token(realm, repository)?;
+                let header = format!("Authorization: Bearer {token}");
+                Ok(vec!["--header".to_owned(), header])
             }
         }
     }
+}
+
+/// A token to pull from and push to a repository.
+///
+/// # Errors
+/// When there is none to be had.
+pub fn token(realm: &str, repository: &str) -> io::Result<String> {
+    let scope = format!("repository:{repository}:pull,push");
+    let url = format!("{realm}?service={SERVICE}&scope={scope}");
+    let body = curl(["--user", &format!("{USER}:{PASSWORD}"), &url])?;
+    let answer: Value = serde_json::from_str(&body)?;
+    let token = answer["token"].as_str().ok_or(io::ErrorKind::InvalidData)?;
+    Ok(token.to_owned())
 }

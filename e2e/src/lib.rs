@@ -25,3 +25,5 @@ pub mod publish;
 pub mod sample;
 #[cfg(feature = "lab")]
 pub mod tokens;
+#[cfg(feature = "lab")]
+pub mod watched;

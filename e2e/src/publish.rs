@@ -8,7 +8,7 @@ use std::process::Command;
 use ocirepo::Digest;
 use serde_json::json;
 
-use crate::curl::{Login, curl};
+use crate::curl::{Login, curl, token};
 use crate::process::Run;
 use crate::registry::{PASSWORD, USER};
 use crate::sample::Sample;
@@ -16,14 +16,18 @@ use crate::sample::Sample;
 /// The empty JSON document every artifact of these has as its config.
 const EMPTY: &[u8] = b"{}";
 
-/// The client of the Python package index, which has no program of its own.
+/// The client of the Python package index, which has no program of its own. It asks for a token
+/// to pull with and never for another one, so it is given a token that will do.
 const ORAS: &str = "\
 import sys, oras.client
-host, user, password, target = sys.argv[1:5]
-client = oras.client.OrasClient(hostname=host, insecure=True, auth_backend=sys.argv[5])
+host, target, user, secret = sys.argv[1:5]
+backend = 'basic' if user else 'token'
+client = oras.client.OrasClient(hostname=host, insecure=True, auth_backend=backend)
 if user:
-    client.login(username=user, password=password, hostname=host, insecure=True)
-client.push(target=target, files=sys.argv[6:], disable_path_validation=True)
+    client.login(username=user, password=secret, hostname=host)
+elif secret:
+    client.auth.set_token_auth(secret)
+client.push(target=target, files=sys.argv[5:], disable_path_validation=True)
 ";
 
 /// Publishes in `files` with the Python oras client, which titles each layer with the base name
@@ -40,15 +44,16 @@ pub fn files_by_oras(
 ) -> io::Result<()> {
     let python = std::env::var_os("OCIREPO_LAB_PYTHON")
         .ok_or_else(|| io::Error::other("OCIREPO_LAB_PYTHON is not set; `cargo xtask e2e` does"))?;
-    let (user, password, backend) = match login {
-        Login::None => ("", "", "token"),
-        Login::Basic => (USER, PASSWORD, "basic"),
-        Login::Bearer(_) => (USER, PASSWORD, "token"),
+    let repository = reference.split(':').next().unwrap_or(reference);
+    let (user, secret) = match login {
+        Login::None => ("", String::new()),
+        Login::Basic => (USER, PASSWORD.to_owned()),
+        Login::Bearer(realm) => ("", token(realm, repository)?),
     };
     let target = format!("{host}/{reference}");
     let mut command = Command::new(python);
     command
-        .args(["-c", ORAS, host, user, password, &target, backend])
+        .args(["-c", ORAS, host, &target, user, &secret])
         .args(sample.files()?)
         .current_dir(sample.path())
         .env("HOME", home)

@@ -97,6 +97,11 @@ impl DockerRegistry {
         format!("http://{}", self.address)
     }
 
+    /// Where it keeps its content.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Removes what no tag leads to, as `garbage-collect -m` does, and starts it again.
     ///
     /// # Errors
@@ -114,6 +119,25 @@ impl DockerRegistry {
             )));
         }
         self.restart()
+    }
+
+    /// Changes one byte in the middle of a stored blob, found by the content of a file. The
+    /// registry does not look at what it hands out.
+    ///
+    /// # Errors
+    /// When there is no such blob.
+    #[cfg(feature = "lab")]
+    pub fn damage(&self, original: &Path) -> io::Result<()> {
+        let digest = ocirepo::Digest::of(&fs::read(original)?).to_string();
+        let hex = digest.trim_start_matches("sha256:");
+        let first = hex.get(..2).unwrap_or_default();
+        let stored = self.directory.join("data/docker/registry/v2/blobs/sha256");
+        let path = stored.join(first).join(hex).join("data");
+        let mut bytes = fs::read(&path)?;
+        let middle = bytes.len() / 2;
+        let byte = bytes.get_mut(middle).ok_or(io::ErrorKind::UnexpectedEof)?;
+        *byte ^= 0x20;
+        fs::write(&path, bytes)
     }
 
     /// The requests answered since the start, oldest first.

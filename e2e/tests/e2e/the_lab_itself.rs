@@ -3,6 +3,7 @@
 use ocirepo_e2e::curl::{Login, curl};
 use ocirepo_e2e::dnf::Dnf;
 use ocirepo_e2e::nginx::Nginx;
+use ocirepo_e2e::publish::{files_by_oras, tree_by_curl};
 use ocirepo_e2e::registry::{Access, DockerRegistry};
 use ocirepo_e2e::scratch::Scratch;
 use ocirepo_e2e::tokens::TokenServer;
@@ -50,4 +51,47 @@ fn a_registry_with_bearer_authentication_takes_our_tokens() {
     elsewhere.push(url);
     let answer = curl(elsewhere).unwrap_err().to_string();
     assert!(answer.contains("UNAUTHORIZED"), "{answer}");
+}
+
+/// Publishes with tools that know nothing of `ocirepo`, and looks whether it is there.
+fn others_publish(registry: &DockerRegistry, login: &Login) {
+    let home = Scratch::new("oras").unwrap();
+    let (host, url) = (registry.host(), registry.url());
+    files_by_oras(sample(), &host, "lab/files:el9", login, home.path()).unwrap();
+    tree_by_curl(sample(), &url, "lab/tree", login).unwrap();
+    for (repository, tag, title) in [
+        ("lab/files", "el9", "repomd.xml"),
+        (
+            "lab/tree/repodata/repomd.xml",
+            "latest",
+            "repodata/repomd.xml",
+        ),
+    ] {
+        let mut arguments = login.arguments(repository).unwrap();
+        let accept = "Accept: application/vnd.oci.image.manifest.v1+json";
+        arguments.extend(["--header", accept].map(str::to_owned));
+        arguments.push(format!("{url}/v2/{repository}/manifests/{tag}"));
+        let manifest = curl(arguments).unwrap();
+        assert!(manifest.contains(&format!("\"{title}\"")), "{manifest}");
+    }
+}
+
+#[test]
+fn other_tools_publish_in_the_open() {
+    let registry = DockerRegistry::start(&Access::Open).unwrap();
+    others_publish(&registry, &Login::None);
+}
+
+#[test]
+fn other_tools_publish_behind_basic() {
+    let registry = DockerRegistry::start(&Access::Basic).unwrap();
+    others_publish(&registry, &Login::Basic);
+}
+
+#[test]
+fn other_tools_publish_behind_bearer() {
+    let directory = Scratch::new("tokens").unwrap();
+    let tokens = TokenServer::start(directory.path()).unwrap();
+    let registry = DockerRegistry::start(&tokens.access()).unwrap();
+    others_publish(&registry, &Login::Bearer(tokens.realm()));
 }
