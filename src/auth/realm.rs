@@ -61,12 +61,13 @@ impl FromStr for TrustedRealm {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
         let whole = text.contains("://");
-        // An https URL drops its default port, so `host:443` is read as another scheme's.
+        // A URL parser overlooks line breaks, and would find more than a host in these.
+        if text.contains(char::is_control) || (!whole && text.contains(['/', '?', '#', '@', '\\']))
+        {
+            return Err(ParseTrustedRealmError(()));
+        }
         let url = match whole {
             true => Url::parse(text),
-            false if text.contains(['/', '?', '#', '@', '\\']) => {
-                return Err(ParseTrustedRealmError(()));
-            }
             false => Url::parse(&format!("https://{text}/")),
         };
         let url = url.map_err(|_| ParseTrustedRealmError(()))?;
@@ -77,11 +78,11 @@ impl FromStr for TrustedRealm {
             return Err(ParseTrustedRealmError(()));
         }
         let host = url.host_str().ok_or(ParseTrustedRealmError(()))?;
-        let port = match whole {
-            true => url.port_or_known_default(),
-            false if text.ends_with(":443") => Some(443),
-            false => url.port(),
-        };
+        // A parsed URL does not tell `host:443` from `host`.
+        let after_host = text.rsplit_once(']').map_or(text, |(_, after)| after);
+        let port = (whole || after_host.contains(':'))
+            .then(|| url.port_or_known_default())
+            .flatten();
         Ok(Self {
             host: without_dot(host).to_owned(),
             port,
@@ -307,6 +308,13 @@ mod tests {
                 false,
             ),
             (
+                "https://auth.example.org:99/t",
+                "auth.example.org:0443",
+                false,
+            ),
+            ("https://[::1]:99/t", "[::1]", true),
+            ("https://[::1]:99/t", "[::1]:443", false),
+            (
                 "https://auth.example.org/t",
                 "https://auth.example.org/x",
                 true,
@@ -329,6 +337,7 @@ mod tests {
             "",
             "a b",
             "me@host",
+            "ho\nst",
             "host/path",
             "ftp://host",
             "https://me@host/",

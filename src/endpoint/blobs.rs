@@ -5,7 +5,7 @@ use std::ops::Range;
 use http::header::{CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use http::{Method, StatusCode};
 
-use super::{Found, call_in, content_length, expect, found as found_in, invalid};
+use super::{Found, call_in, content_length, found as found_in, invalid, unexpected};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::{Call, Head};
@@ -77,7 +77,10 @@ pub fn body(head: &Head, asked: &Asked, hidden: bool) -> Result<BodyStart, Error
     match head.status {
         StatusCode::OK => {
             // Of an encoded body the length is not the blob's.
-            let encoded = head.headers.contains_key(CONTENT_ENCODING);
+            let encoded = head
+                .headers
+                .get(CONTENT_ENCODING)
+                .is_some_and(|coding| coding != "identity");
             Ok(BodyStart {
                 offset: 0,
                 total: content_length(head).filter(|_| !encoded),
@@ -102,8 +105,10 @@ pub fn body(head: &Head, asked: &Asked, hidden: bool) -> Result<BodyStart, Error
             )
             .status(head.status))
         }
-        _ => expect(head, &[StatusCode::OK, StatusCode::PARTIAL_CONTENT])
-            .and(Err(invalid("this status has no body"))),
+        _ => Err(unexpected(
+            head,
+            &[StatusCode::OK, StatusCode::PARTIAL_CONTENT],
+        )),
     }
 }
 
@@ -207,6 +212,14 @@ mod tests {
         for asked in [Asked::Whole, Asked::From(9), Asked::Range(3..5)] {
             assert_eq!(body(&head, &asked, false).unwrap(), start(0, Some(500)));
         }
+        let identity = answer(
+            200,
+            &[("Content-Length", "500"), ("Content-Encoding", "identity")],
+        );
+        assert_eq!(
+            body(&identity, &Asked::Whole, false).unwrap(),
+            start(0, Some(500))
+        );
         let encoded = answer(
             200,
             &[("Content-Length", "500"), ("Content-Encoding", "gzip")],

@@ -25,6 +25,26 @@
 //! Outside its table: `GET /v2/_catalog` of Docker's registry ([`catalog`]), Docker's
 //! token server ([`token`]), and `Warning` fields ([`warning()`]).
 //!
+//! ```
+//! use http::{HeaderValue, StatusCode};
+//! use ocirepo::endpoint::tags;
+//! use ocirepo::exchange::Head;
+//! use ocirepo::reference::{Registry, Repository, Scheme};
+//!
+//! let registry = Registry::new(Scheme::Https, "registry.example")?;
+//! let call = tags::list(&Repository::new(registry, "me/repo")?, Some(2), None);
+//! assert_eq!(call.url.as_str(), "https://registry.example/v2/me/repo/tags/list?n=2");
+//!
+//! // What came back, however it was sent:
+//! let mut head = Head { status: StatusCode::OK, ..Head::default() };
+//! let link = HeaderValue::from_static("</v2/me/repo/tags/list?n=2&last=b>; rel=next");
+//! head.headers.insert(http::header::LINK, link);
+//! let page = tags::page(&head, br#"{"name": "me/repo", "tags": ["a", "b"]}"#, &call.url)?;
+//! assert_eq!(page.items.len(), 2);
+//! assert_eq!(page.next.unwrap().query(), Some("n=2&last=b"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! A parser refuses every status its endpoint does not succeed with. For a response
 //! that is no success, [`failure`] makes the better error: it reads the body too.
 
@@ -153,18 +173,24 @@ fn success(head: &Head) -> Result<(), Error> {
 }
 
 fn expect(head: &Head, statuses: &[StatusCode]) -> Result<(), Error> {
-    if statuses.contains(&head.status) {
-        return Ok(());
+    match statuses.contains(&head.status) {
+        true => Ok(()),
+        false => Err(unexpected(head, statuses)),
     }
-    if head.status.is_success() {
-        let expected: Vec<_> = statuses.iter().map(|status| status.as_str()).collect();
-        return Err(invalid(format!(
-            "the registry answered with another status than the specification has here ({})",
-            expected.join(" or ")
-        ))
-        .status(head.status));
+}
+
+/// The error of a status that is none of `statuses`, which are successes.
+fn unexpected(head: &Head, statuses: &[StatusCode]) -> Error {
+    if !head.status.is_success() {
+        return failure::without_body(head);
     }
-    Err(failure::without_body(head))
+    let expected: Vec<_> = statuses.iter().map(StatusCode::as_str).collect();
+    invalid(format!(
+        "the registry answered with a status that is not {}; check that the address is that \
+         of a registry, and that no proxy answers in its place",
+        expected.join(" or ")
+    ))
+    .status(head.status)
 }
 
 fn invalid(message: impl Into<String>) -> Error {

@@ -7,8 +7,8 @@ use crate::exchange::Head;
 /// What the registry wants people to know, for showing once and acting on never.
 ///
 /// Only warnings of the specification's form count: code 299, agent `-`, a quoted text.
-/// Control characters are removed, so that a warning cannot write to a terminal's
-/// state. At most the 4096 bytes the specification allows for all together are read.
+/// Control characters and changes of direction are removed, so that a warning says on a
+/// terminal what it says. At most the 4096 bytes the specification allows for all together are read.
 pub fn warning(head: &Head) -> Vec<String> {
     let mut warnings = Vec::new();
     let mut left = MAX_BYTES;
@@ -47,8 +47,13 @@ fn unquote(quoted: &str) -> (String, &str) {
             c => text.push(c),
         }
     }
-    text.retain(|c| !c.is_control());
+    text.retain(|c| !c.is_control() && !is_direction(c));
     (text, chars.as_str())
+}
+
+/// Characters that make what follows be shown in another order than it was written.
+fn is_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -84,6 +89,7 @@ mod tests {
             warnings(&[r#"299 - "a, \"b\"",299  -  "c" , 299 - "a, \"b\"""#]),
             ["a, \"b\"", "c"]
         );
+        assert_eq!(warnings(&["299 - \"a\u{202e}b\u{2066}"]), ["ab"]);
         assert_eq!(warnings(&["299 - \"caf\u{e9}\tau lait"]), ["caféau lait"]);
     }
 
