@@ -1,5 +1,6 @@
 //! The native host of the ocirepo exchange: reqwest and tokio.
 
+pub mod cache;
 pub mod config;
 pub mod credentials;
 pub mod environment;
