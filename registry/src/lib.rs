@@ -53,6 +53,7 @@ mod request;
 mod router;
 mod scope;
 mod script;
+pub mod simulator;
 mod store;
 mod tags;
 mod token;

@@ -4,6 +4,7 @@ pub mod challenge;
 pub mod credentials;
 pub mod realm;
 pub mod scope;
+pub(crate) mod tokens;
 
 pub use challenge::{Bearer, Challenge};
 pub use credentials::{Credentials, Secret};
