@@ -6,113 +6,39 @@
 //! secret only goes to the registry's own site, or to one the user trusts.
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::str::FromStr;
 
-use url::{Host, Url};
+use url::{Host, Origin, Url};
 
 use crate::error::{Error, ErrorKind, redacted};
 use crate::reference::{Registry, Scheme};
 
-/// Token servers that may have the user's secrets though they are on another site than
-/// the registry that names them.
+/// Token servers that may have the user's secrets for a registry though they are on
+/// another site than it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TrustedRealms(BTreeSet<TrustedRealm>);
+pub struct TrustedRealms(BTreeSet<(String, String)>);
 
 impl TrustedRealms {
-    /// Trusts one more.
-    pub fn insert(&mut self, realm: TrustedRealm) {
-        self.0.insert(realm);
+    /// Trusts the token server at the scheme, host and port of `realm` with secrets for
+    /// `registry`, which is written `host[:port]`, in any case.
+    pub fn insert(&mut self, registry: &str, realm: &Url) {
+        self.0.extend(entry(registry, realm));
     }
 
-    /// Whether secrets may go there. Only host and port count; the scheme is
-    /// [`check`]'s business.
-    pub fn contains(&self, realm: &Url) -> bool {
-        let Some(host) = realm.host_str().map(without_dot) else {
-            return false;
-        };
-        self.0.iter().any(|trusted| {
-            trusted.host == host
-                && trusted
-                    .port
-                    .is_none_or(|port| realm.port_or_known_default() == Some(port))
-        })
+    /// Whether secrets for `registry` may go to `realm` by the user's own word.
+    pub fn contains(&self, registry: &Registry, realm: &Url) -> bool {
+        entry(registry.authority(), realm).is_some_and(|entry| self.0.contains(&entry))
     }
 }
 
-impl FromIterator<TrustedRealm> for TrustedRealms {
-    fn from_iter<I: IntoIterator<Item = TrustedRealm>>(realms: I) -> Self {
-        Self(realms.into_iter().collect())
-    }
-}
-
-/// A token server by its host, `auth.example.com`, at any port, or at one,
-/// `auth.example.com:8443`. A whole realm such as `https://auth.example.com/token` reads
-/// too, as its host and port.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TrustedRealm {
-    host: String,
-    port: Option<u16>,
-}
-
-impl FromStr for TrustedRealm {
-    type Err = ParseTrustedRealmError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let text = text.trim();
-        let whole = text.contains("://");
-        // A URL parser overlooks line breaks, and would find more than a host in these.
-        if text.contains(char::is_control) || (!whole && text.contains(['/', '?', '#', '@', '\\']))
-        {
-            return Err(ParseTrustedRealmError(()));
+/// A URL without an origin of its own (`data:`) is no server.
+fn entry(registry: &str, realm: &Url) -> Option<(String, String)> {
+    match realm.origin() {
+        origin @ Origin::Tuple(..) => {
+            Some((registry.to_ascii_lowercase(), origin.ascii_serialization()))
         }
-        let url = match whole {
-            true => Url::parse(text),
-            false => Url::parse(&format!("https://{text}/")),
-        };
-        let url = url.map_err(|_| ParseTrustedRealmError(()))?;
-        if !matches!(url.scheme(), "https" | "http")
-            || !url.username().is_empty()
-            || url.password().is_some()
-        {
-            return Err(ParseTrustedRealmError(()));
-        }
-        let host = url.host_str().ok_or(ParseTrustedRealmError(()))?;
-        // A parsed URL does not tell `host:443` from `host`.
-        let after_host = text.rsplit_once(']').map_or(text, |(_, after)| after);
-        let port = (whole || after_host.contains(':'))
-            .then(|| url.port_or_known_default())
-            .flatten();
-        Ok(Self {
-            host: without_dot(host).to_owned(),
-            port,
-        })
+        Origin::Opaque(_) => None,
     }
 }
-
-impl fmt::Display for TrustedRealm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.host)?;
-        match self.port {
-            Some(port) => write!(f, ":{port}"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Why a text is not a [`TrustedRealm`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ParseTrustedRealmError(());
-
-impl fmt::Display for ParseTrustedRealmError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "invalid realm: expected a host such as auth.example.com or auth.example.com:8443",
-        )
-    }
-}
-
-impl std::error::Error for ParseTrustedRealmError {}
 
 /// Token servers of well-known registries that are siblings of them, not parents.
 const BUILT_IN: [(&str, &str); 1] = [("registry-1.docker.io", "auth.docker.io")];
@@ -157,11 +83,13 @@ pub fn check(
             "with a user name in that URL; ask its operator to remove it from the realm".to_owned(),
         );
     }
-    if sending_secret && !same_site(realm, &registry.base()) && !trusted.contains(realm) {
-        let host = realm.host_str().unwrap_or_default();
+    if sending_secret && !same_site(realm, &registry.base()) && !trusted.contains(registry, realm) {
         return refuse(format!(
             "which is another site, so your credentials were not sent there; if they belong \
-             there, add {host} to trusted-realms in the configuration of ocirepo"
+             there, write \"{}\" = [\"{}\"] under [trusted-realms] in the configuration of \
+             ocirepo",
+            registry.authority(),
+            realm.origin().ascii_serialization()
         ));
     }
     Ok(())
@@ -203,8 +131,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn allowed(realm: &str, registry: &Registry, secret: bool, trusted: &[&str]) -> bool {
-        let trusted = trusted.iter().map(|t| t.parse().unwrap()).collect();
-        check(&Url::parse(realm).unwrap(), registry, secret, &trusted).is_ok()
+        let mut realms = TrustedRealms::default();
+        for trusted in trusted {
+            realms.insert(registry.authority(), &Url::parse(trusted).unwrap());
+        }
+        check(&Url::parse(realm).unwrap(), registry, secret, &realms).is_ok()
     }
 
     fn https(authority: &str) -> Registry {
@@ -273,7 +204,7 @@ mod tests {
                 realm,
                 &https("127.0.0.1:5003"),
                 secret,
-                &["127.0.0.1"]
+                &["http://127.0.0.1:5004"]
             ));
         }
         assert!(!allowed(
@@ -288,44 +219,48 @@ mod tests {
     fn a_realm_names_no_user() {
         for realm in ["https://me@ghcr.io/token", "https://:pw@ghcr.io/token"] {
             assert!(
-                !allowed(realm, &https("ghcr.io"), false, &["ghcr.io"]),
+                !allowed(realm, &https("ghcr.io"), false, &[realm]),
                 "{realm}"
             );
         }
     }
 
     #[test]
-    fn a_trusted_realm_is_a_host_with_or_without_port() {
-        let registry = https("registry.example.com");
+    fn a_trusted_realm_is_one_origin_for_one_registry() {
+        let registry = https("Registry.example.com");
         for (realm, trusted, expected) in [
-            ("https://auth.example.org/t", "auth.example.org", true),
-            ("https://auth.example.org:99/t", "Auth.Example.ORG", true),
-            ("https://auth.example.org:99/t", "auth.example.org:99", true),
-            ("https://auth.example.org/t", "auth.example.org:443", true),
-            (
-                "https://auth.example.org:99/t",
-                "auth.example.org:443",
-                false,
-            ),
-            (
-                "https://auth.example.org:99/t",
-                "auth.example.org:0443",
-                false,
-            ),
-            ("https://[::1]:99/t", "[::1]", true),
-            ("https://[::1]:99/t", "[::1]:443", false),
             (
                 "https://auth.example.org/t",
                 "https://auth.example.org/x",
                 true,
             ),
             (
-                "https://auth.example.org:99/",
-                "https://auth.example.org/x",
+                "https://auth.example.org/t",
+                "HTTPS://Auth.Example.org:443",
+                true,
+            ),
+            (
+                "https://auth.example.org:99/t",
+                "https://auth.example.org",
                 false,
             ),
-            ("https://sub.auth.example.org/t", "auth.example.org", false),
-            ("https://example.org/t", "auth.example.org", false),
+            (
+                "https://auth.example.org/t",
+                "https://auth.example.org:99",
+                false,
+            ),
+            (
+                "https://auth.example.org/t",
+                "http://auth.example.org:443",
+                false,
+            ),
+            (
+                "https://sub.auth.example.org/t",
+                "https://auth.example.org",
+                false,
+            ),
+            ("https://example.org/t", "https://auth.example.org", false),
+            ("https://example.org/t", "data:,https://example.org", false),
         ] {
             assert_eq!(
                 allowed(realm, &registry, true, &[trusted]),
@@ -333,17 +268,12 @@ mod tests {
                 "{realm} {trusted}"
             );
         }
-        for text in [
-            "",
-            "a b",
-            "me@host",
-            "ho\nst",
-            "host/path",
-            "ftp://host",
-            "https://me@host/",
-        ] {
-            assert!(text.parse::<TrustedRealm>().is_err(), "{text}");
-        }
+        let realm = Url::parse("https://auth.example.org/t").unwrap();
+        let mut trusted = TrustedRealms::default();
+        trusted.insert("REGISTRY.example.com", &realm);
+        assert!(check(&realm, &registry, true, &trusted).is_ok());
+        assert!(check(&realm, &https("registry.example.com:5000"), true, &trusted).is_err());
+        assert!(check(&realm, &https("ghcr.io"), true, &trusted).is_err());
     }
 
     #[test]
@@ -355,7 +285,8 @@ mod tests {
             error.to_string(),
             "the registry ghcr.io sends its users to https://auth.example.org/token?… for a \
              token, which is another site, so your credentials were not sent there; if they \
-             belong there, add auth.example.org to trusted-realms in the configuration of ocirepo"
+             belong there, write \"ghcr.io\" = [\"https://auth.example.org\"] under [trusted-realms] \
+             in the configuration of ocirepo"
         );
     }
 
@@ -376,16 +307,18 @@ mod tests {
             scheme in "http|ftp|ws|wss|file|data|x", rest in "//[a-c.]{1,9}/", secret: bool,
         ) {
             if let Ok(realm) = Url::parse(&format!("{scheme}:{rest}")) {
-                let trusted = realm.host_str().and_then(|h| h.parse().ok()).into_iter().collect();
+                let mut trusted = TrustedRealms::default();
+                trusted.insert("a.b", &realm);
                 prop_assert!(check(&realm, &https("a.b"), secret, &trusted).is_err());
             }
         }
 
         #[test]
         fn trust_is_exact(host in "[a-c]{1,3}(\\.[a-c]{1,3}){0,2}", other in "[a-c]{1,3}(\\.[a-c]{1,3}){0,2}") {
-            let trusted: TrustedRealms = [host.parse().unwrap()].into_iter().collect();
-            let realm = Url::parse(&format!("https://{other}/")).unwrap();
-            prop_assert_eq!(trusted.contains(&realm), host == other);
+            let at = |host: &str| Url::parse(&format!("https://{host}/")).unwrap();
+            let mut trusted = TrustedRealms::default();
+            trusted.insert("x.y", &at(&host));
+            prop_assert_eq!(trusted.contains(&https("x.y"), &at(&other)), host == other);
         }
     }
 }
