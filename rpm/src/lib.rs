@@ -1,4 +1,19 @@
-//! RPM repositories as OCI content: layouts, rpm-md and signatures, without I/O.
+//! RPM repositories as OCI content: the part that does no I/O.
+//!
+//! | what | where |
+//! | --- | --- |
+//! | the list of metadata files | [`repomd`] |
+//! | checksums and paths | [`checksum`], [`href`] |
+//! | errors and caps | [`error`], [`limits`] |
+//! | names of files in the `tree` layout | [`name`] |
+//! | signatures of `repomd.xml` | [`signature`] |
 
+pub mod checksum;
+pub mod error;
+mod fields;
+pub mod href;
+pub mod limits;
 pub mod name;
+pub mod repomd;
 pub mod signature;
+mod xml;

@@ -1,0 +1,311 @@
+//! Content on its way from a registry into the cache: fetched once, however many ask,
+//! and followed by all of them while it arrives.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use ocirepo::Digest;
+use ocirepo_native::cache::{Cache, CacheEntry, CacheWriter};
+use tokio::io::AsyncWrite;
+use tokio::sync::watch;
+
+use crate::exit::Failure;
+
+/// How far a flight is.
+#[derive(Clone, Debug)]
+enum Progress {
+    /// So many bytes are in the file, not yet verified.
+    Written(u64),
+    /// All is there and verified.
+    Verified,
+    /// It will never be.
+    Failed(Arc<Failure>),
+}
+
+/// The cache, and what is on its way into it.
+#[derive(Debug)]
+pub(super) struct Flights {
+    cache: Cache,
+    flying: Mutex<HashMap<Digest, Flight>>,
+}
+
+/// One fetch, as those see it who follow it.
+#[derive(Clone, Debug)]
+pub(super) struct Flight {
+    /// A handle of the file that is being written; it outlives the renaming into the
+    /// cache, and eviction.
+    file: Arc<File>,
+    progress: watch::Receiver<Progress>,
+}
+
+/// Where the content is to be had.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// In the cache, verified.
+    Cached(CacheEntry),
+    /// On its way.
+    Flying(Flight),
+}
+
+impl Flights {
+    pub(super) fn new(cache: Cache) -> Arc<Self> {
+        Arc::new(Self {
+            cache,
+            flying: Mutex::default(),
+        })
+    }
+
+    /// Finds content, or begins to fetch it. `fetch` writes the content to the sink it is
+    /// given; it goes on when everybody who asked went away, for they will ask again.
+    pub(super) async fn find<F>(
+        self: &Arc<Self>,
+        digest: Digest,
+        fetch: impl FnOnce(Sink) -> F,
+    ) -> Result<Found, Failure>
+    where
+        F: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let flights = self.clone();
+        let found = tokio::task::spawn_blocking(move || flights.look(digest)).await;
+        let (writer, progress, flight) = match found.map_err(Failure::failed)?? {
+            Looked::Found(found) => return Ok(found),
+            Looked::Begun(writer, progress, flight) => (writer, progress, flight),
+        };
+        let sink = Sink {
+            inner: Arc::new(Mutex::new(Some(writer))),
+            progress: progress.clone(),
+        };
+        let writer = sink.inner.clone();
+        let fetched = fetch(sink);
+        let landing = Landing {
+            flights: self.clone(),
+            digest,
+            progress,
+        };
+        tokio::spawn(async move {
+            let fetched = fetched.await;
+            let writer = writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+            landing.land(fetched, writer).await;
+        });
+        Ok(Found::Flying(flight))
+    }
+
+    /// Looks in the cache, then among the flights, and begins one where there is none.
+    fn look(&self, digest: Digest) -> Result<Looked, Failure> {
+        if let Some(entry) = self.cache.get(&digest)? {
+            return Ok(Looked::Found(Found::Cached(entry)));
+        }
+        let mut flying = self.flying.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(flight) = flying.get(&digest) {
+            return Ok(Looked::Found(Found::Flying(flight.clone())));
+        }
+        // It may have landed between the first look and the lock.
+        if let Some(entry) = self.cache.get(&digest)? {
+            return Ok(Looked::Found(Found::Cached(entry)));
+        }
+        let writer = self.cache.writer(digest)?;
+        let (sender, progress) = watch::channel(Progress::Written(0));
+        let flight = Flight {
+            file: Arc::new(writer.reader()?),
+            progress,
+        };
+        flying.insert(digest, flight.clone());
+        Ok(Looked::Begun(writer, sender, flight))
+    }
+}
+
+enum Looked {
+    Found(Found),
+    Begun(CacheWriter, watch::Sender<Progress>, Flight),
+}
+
+/// Ends a flight, also when the task that fetches panics or is dropped.
+struct Landing {
+    flights: Arc<Flights>,
+    digest: Digest,
+    progress: watch::Sender<Progress>,
+}
+
+impl Landing {
+    async fn land(self, fetched: Result<(), Failure>, writer: Option<CacheWriter>) {
+        let finished = match (fetched, writer) {
+            (Ok(()), Some(writer)) => tokio::task::spawn_blocking(|| writer.finish().map(drop))
+                .await
+                .map_err(Failure::failed)
+                .and_then(|finished| finished.map_err(Failure::from)),
+            (Ok(()), None) => Err(Failure::failed("the fetch was abandoned")),
+            (Err(failure), _) => Err(failure),
+        };
+        self.progress.send_replace(match finished {
+            Ok(()) => Progress::Verified,
+            Err(failure) => Progress::Failed(Arc::new(failure)),
+        });
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        self.progress.send_if_modified(|progress| {
+            let open = matches!(progress, Progress::Written(_));
+            if open {
+                let failure = Failure::failed("the fetch was interrupted");
+                *progress = Progress::Failed(Arc::new(failure));
+            }
+            open
+        });
+        let mut flying = (self.flights.flying.lock()).unwrap_or_else(PoisonError::into_inner);
+        flying.remove(&self.digest);
+    }
+}
+
+impl Flight {
+    /// Waits until more than `have` bytes of `size` may be passed on, and says how many.
+    /// The last `hold` bytes may be only when all is verified.
+    pub(super) async fn released(
+        &mut self,
+        have: u64,
+        size: u64,
+        hold: u64,
+    ) -> Result<u64, Arc<Failure>> {
+        let free = |written: u64| written.min(size.saturating_sub(hold.max(1)));
+        let progress = self
+            .progress
+            .wait_for(|progress| match progress {
+                Progress::Written(written) => free(*written) > have,
+                Progress::Verified | Progress::Failed(_) => true,
+            })
+            .await;
+        match progress.as_deref() {
+            Ok(Progress::Written(written)) => Ok(free(*written)),
+            Ok(Progress::Verified) => Ok(size),
+            Ok(Progress::Failed(failure)) => Err(failure.clone()),
+            Err(_) => Err(Arc::new(Failure::failed("the fetch was interrupted"))),
+        }
+    }
+
+    /// Waits until all is verified.
+    pub(super) async fn verified(&mut self) -> Result<(), Arc<Failure>> {
+        self.released(u64::MAX, 0, 0).await.map(drop)
+    }
+
+    /// The file, to read at positions that were released.
+    pub(super) fn file(&self) -> Arc<File> {
+        self.file.clone()
+    }
+}
+
+/// Takes the bytes of one flight, in order.
+#[derive(Debug)]
+pub(super) struct Sink {
+    /// Empty when the flight ended.
+    inner: Arc<Mutex<Option<CacheWriter>>>,
+    progress: watch::Sender<Progress>,
+}
+
+impl AsyncWrite for Sink {
+    /// Writes at once: to the page cache that takes less time than to change threads.
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(writer) = inner.as_mut() else {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        };
+        let written = writer.write(bytes).map_err(io::Error::other);
+        let size = writer.size();
+        Poll::Ready(written.map(|()| {
+            self.progress.send_replace(Progress::Written(size));
+            bytes.len()
+        }))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncWriteExt;
+    use tokio::sync::oneshot;
+
+    fn flights() -> (tempfile::TempDir, Arc<Flights>) {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::open(dir.path(), u64::MAX).unwrap();
+        (dir, Flights::new(cache))
+    }
+
+    fn flying(found: Result<Found, Failure>) -> Flight {
+        match found.unwrap() {
+            Found::Flying(flight) => flight,
+            Found::Cached(entry) => panic!("{entry:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn one_fetch_serves_all_and_the_end_waits_for_the_digest() {
+        let (_dir, flights) = flights();
+        let content = vec![7; 1000];
+        let digest = Digest::of(&content);
+        let (go, gone) = oneshot::channel();
+        let fetch = move |mut sink: Sink| async move {
+            sink.write_all(&content[..600]).await?;
+            gone.await.map_err(Failure::failed)?;
+            sink.write_all(&content[600..]).await?;
+            Ok(())
+        };
+        let mut first = flying(flights.find(digest, fetch).await);
+        let second = |_: Sink| async { panic!("fetched twice") };
+        let mut second = flying(flights.find(digest, second).await);
+        assert_eq!(first.released(0, 1000, 100).await.unwrap(), 600);
+        go.send(()).unwrap();
+        assert_eq!(second.released(900, 1000, 100).await.unwrap(), 1000);
+        first.verified().await.unwrap();
+        let third = |_: Sink| async { panic!("fetched although cached") };
+        let found = flights.find(digest, third).await.unwrap();
+        assert!(matches!(found, Found::Cached(entry) if entry.size() == 1000));
+    }
+
+    #[tokio::test]
+    async fn wrong_content_never_releases_its_end() {
+        let (_dir, flights) = flights();
+        let digest = Digest::of(b"right");
+        let fetch = |mut sink: Sink| async move { Ok(sink.write_all(b"wrong").await?) };
+        let mut flight = flying(flights.find(digest, fetch).await);
+        assert!(flight.released(4, 5, 1).await.is_err());
+        assert!(flight.verified().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_failed_fetch_is_tried_again_by_the_next_who_asks() {
+        let (_dir, flights) = flights();
+        let digest = Digest::of(b"right");
+        let fetch = |_: Sink| async { Err(Failure::failed("down")) };
+        let mut flight = flying(flights.find(digest, fetch).await);
+        assert_eq!(flight.verified().await.unwrap_err().to_string(), "down");
+        let fetch = |mut sink: Sink| async move { Ok(sink.write_all(b"right").await?) };
+        let mut flight = flying(flights.find(digest, fetch).await);
+        flight.verified().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_fetch_that_panics_ends_the_flight() {
+        let (_dir, flights) = flights();
+        let digest = Digest::of(b"right");
+        let fetch = |_: Sink| async { panic!("as this test wants") };
+        let mut flight = flying(flights.find(digest, fetch).await);
+        assert!(flight.verified().await.is_err());
+    }
+}

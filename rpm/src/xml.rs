@@ -1,0 +1,399 @@
+//! A capped pull parser for the XML of rpm-md.
+//!
+//! Elements are visited as [`Xml::child`] of the element at a depth; whatever a
+//! caller does not look at is skipped, so unknown elements cost a parser nothing. Only
+//! the predefined entities and character references exist: a DOCTYPE is refused.
+//! Every event takes at least four bytes of input, so work is linear in its size.
+
+use std::borrow::Cow;
+use std::io::{self, BufRead, Read};
+
+use quick_xml::XmlVersion;
+use quick_xml::events::{BytesDecl, BytesRef, Event};
+
+use crate::error::{MetadataError, MetadataErrorKind, excerpt};
+use crate::limits::Limits;
+
+/// An XML document, read from its beginning to its end.
+pub(crate) struct Xml<R> {
+    reader: quick_xml::Reader<Metered<R>>,
+    /// The bytes of the current event.
+    event: Vec<u8>,
+    /// Name and attributes of the element opened last.
+    tag: String,
+    /// How much of `tag` is the name.
+    name_len: usize,
+    text: Text,
+    /// How many elements are open.
+    depth: usize,
+    file: Box<str>,
+    limits: Limits,
+}
+
+/// What happened next in the document.
+enum Step {
+    Open,
+    Close,
+    Other,
+    End,
+}
+
+impl<R: BufRead> Xml<R> {
+    /// Opens a document and its root element, which must have that name.
+    pub(crate) fn open(
+        source: R,
+        file: &str,
+        limits: Limits,
+        root: &str,
+    ) -> Result<Self, MetadataError> {
+        let mut reader = quick_xml::Reader::from_reader(Metered::new(source));
+        reader.config_mut().expand_empty_elements = true;
+        let mut xml = Self {
+            reader,
+            event: Vec::new(),
+            tag: String::new(),
+            name_len: 0,
+            text: Text::default(),
+            depth: 0,
+            file: file.into(),
+            limits,
+        };
+        let problem = match xml.child(0) {
+            Ok(Some(element)) if element.name() == root => None,
+            Ok(Some(element)) => Some(MetadataError::malformed(format!(
+                "expected <{root}>, found <{}>",
+                excerpt(element.name())
+            ))),
+            Ok(None) => Some(MetadataError::malformed(format!(
+                "expected <{root}>, found no XML"
+            ))),
+            Err(error) => Some(error),
+        };
+        match problem {
+            None => Ok(xml),
+            Some(problem) => Err(xml.locate(problem)),
+        }
+    }
+
+    /// How many elements are open: what to give to [`Xml::child`] for the children
+    /// of the element that it just returned.
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// The next child of the element at `depth`, after skipping what is left of the
+    /// one before. `None` at the end of that element, or of the document for 0.
+    pub(crate) fn child(&mut self, depth: usize) -> Result<Option<Element<'_>>, MetadataError> {
+        while self.depth >= depth {
+            match self.step()? {
+                Step::Open if self.depth == depth + 1 => {
+                    return Ok(Some(Element {
+                        tag: &self.tag,
+                        name_len: self.name_len,
+                    }));
+                }
+                Step::End => break,
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// The text directly inside the element that [`Xml::child`] just returned, up to
+    /// its end. Elements inside it are skipped.
+    pub(crate) fn text(&mut self) -> Result<&str, MetadataError> {
+        let depth = self.depth;
+        self.text.content.clear();
+        self.text.wanted = Some(depth);
+        while self.depth >= depth {
+            self.step()?;
+        }
+        self.text.wanted = None;
+        Ok(&self.text.content)
+    }
+
+    /// [`Xml::text`] without white space around it.
+    pub(crate) fn token(&mut self) -> Result<&str, MetadataError> {
+        Ok(self.text()?.trim())
+    }
+
+    /// [`Xml::token`] as a whole number. Old tools write times as fractions, whose
+    /// digits after the point are dropped.
+    pub(crate) fn number(&mut self) -> Result<u64, MetadataError> {
+        number(self.token()?)
+    }
+
+    /// Reads to the end of the document, where nothing may follow the root element.
+    pub(crate) fn finish(&mut self) -> Result<(), MetadataError> {
+        while self.depth > 0 {
+            self.step()?;
+        }
+        match self.child(0)? {
+            None => Ok(()),
+            Some(element) => Err(MetadataError::malformed(format!(
+                "<{}> follows the end of the document",
+                excerpt(element.name())
+            ))),
+        }
+    }
+
+    /// Adds the file and the position to an error.
+    pub(crate) fn locate(&self, error: MetadataError) -> MetadataError {
+        let error = error.in_file(&self.file);
+        match error.kind() {
+            // These are about the file as a whole.
+            MetadataErrorKind::Source | MetadataErrorKind::Corrupt => error,
+            _ => error.at(self.reader.buffer_position()),
+        }
+    }
+
+    fn step(&mut self) -> Result<Step, MetadataError> {
+        self.event.clear();
+        self.reader.get_mut().left = self.limits.text;
+        let event = match self.reader.read_event_into(&mut self.event) {
+            Ok(event) => event,
+            Err(quick_xml::Error::Io(error)) => return Err(MetadataError::from_io(&error)),
+            Err(error) => return Err(MetadataError::malformed(excerpt(&error.to_string()))),
+        };
+        match event {
+            Event::Start(start) => {
+                self.depth += 1;
+                if self.depth > self.limits.depth {
+                    return Err(too_large("elements lie too deep inside each other"));
+                }
+                if start.len() > self.limits.tag {
+                    return Err(too_large("a tag is too long"));
+                }
+                self.tag.clear();
+                self.tag.push_str(&start);
+                self.name_len = start.name().as_ref().len();
+                Ok(Step::Open)
+            }
+            Event::End(_) => {
+                self.depth = self.depth.checked_sub(1).ok_or_else(|| {
+                    MetadataError::malformed("an element ends that was never opened")
+                })?;
+                Ok(Step::Close)
+            }
+            Event::Text(text) => {
+                let text = text.xml10_content();
+                self.text.take(&text, self.depth, &self.limits)
+            }
+            Event::CData(text) => {
+                let text = text.xml10_content();
+                self.text.take(&text, self.depth, &self.limits)
+            }
+            Event::GeneralRef(reference) => {
+                let mut buffer = [0; 4];
+                let resolved = resolve(&reference, &mut buffer)?;
+                self.text.take(resolved, self.depth, &self.limits)
+            }
+            Event::DocType(_) => Err(MetadataError::new(
+                MetadataErrorKind::Unsupported,
+                "it has a DOCTYPE; metadata has none, and entities it declares are not expanded",
+            )),
+            Event::Decl(declaration) => check_encoding(&declaration),
+            Event::Eof if self.depth > 0 => Err(MetadataError::malformed(
+                "it ends in the middle of an element: it was cut off",
+            )),
+            Event::Eof => Ok(Step::End),
+            Event::Empty(_) | Event::Comment(_) | Event::PI(_) => Ok(Step::Other),
+        }
+    }
+}
+
+/// Where [`Xml::text`] collects.
+#[derive(Default)]
+struct Text {
+    content: String,
+    /// The depth of the element whose text is wanted.
+    wanted: Option<usize>,
+}
+
+impl Text {
+    fn take(&mut self, piece: &str, depth: usize, limits: &Limits) -> Result<Step, MetadataError> {
+        if depth == 0 && !piece.chars().all(is_space) {
+            return Err(MetadataError::malformed(
+                "there is text outside the root element",
+            ));
+        }
+        if self.wanted == Some(depth) {
+            if self.content.len() + piece.len() > limits.text {
+                return Err(too_large("a text is too long"));
+            }
+            check_characters(piece)?;
+            self.content.push_str(piece);
+        }
+        Ok(Step::Other)
+    }
+}
+
+/// The start tag of an element.
+#[derive(Clone, Copy)]
+pub(crate) struct Element<'a> {
+    tag: &'a str,
+    name_len: usize,
+}
+
+impl<'a> Element<'a> {
+    /// Its name without the prefix `rpm:`. Names with another prefix, which stand
+    /// for extensions, keep it.
+    pub(crate) fn name(&self) -> &'a str {
+        let name = self.tag.get(..self.name_len).unwrap_or(self.tag);
+        name.strip_prefix("rpm:").unwrap_or(name)
+    }
+
+    /// The attributes with their values, entities resolved, in the order written.
+    pub(crate) fn attributes(
+        &self,
+    ) -> impl Iterator<Item = Result<(&'a str, Cow<'a, str>), MetadataError>> + use<'a> {
+        /// Finding duplicates takes quadratic time.
+        const MAX: usize = 64;
+        quick_xml::events::attributes::Attributes::new(self.tag, self.name_len)
+            .enumerate()
+            .map(|(at, attribute)| {
+                if at >= MAX {
+                    return Err(too_large("an element has too many attributes"));
+                }
+                let malformed = |text: String| MetadataError::malformed(excerpt(&text));
+                let attribute = attribute.map_err(|e| malformed(e.to_string()))?;
+                let value = attribute
+                    .normalized_value(XmlVersion::Explicit1_0)
+                    .map_err(|e| malformed(e.to_string()))?;
+                check_characters(&value)?;
+                Ok((attribute.key.into_inner(), value))
+            })
+            .scan(false, |failed, attribute| {
+                let stop = std::mem::replace(failed, attribute.is_err());
+                (!stop).then_some(attribute)
+            })
+    }
+
+    /// The value of one attribute.
+    pub(crate) fn attribute(&self, name: &str) -> Result<Option<Cow<'a, str>>, MetadataError> {
+        for attribute in self.attributes() {
+            let (key, value) = attribute?;
+            if key == name {
+                return Ok(Some(value));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The value of an attribute that must be there.
+    pub(crate) fn require(&self, name: &str) -> Result<Cow<'a, str>, MetadataError> {
+        self.attribute(name)?.ok_or_else(|| {
+            MetadataError::malformed(format!(
+                "<{}> has no attribute `{name}`",
+                excerpt(self.name())
+            ))
+        })
+    }
+}
+
+/// A whole number; see [`Xml::number`].
+pub(crate) fn number(text: &str) -> Result<u64, MetadataError> {
+    let text = text.trim();
+    let whole = match text.split_once('.') {
+        Some((whole, fraction)) if fraction.bytes().all(|b| b.is_ascii_digit()) => whole,
+        _ => text,
+    };
+    if whole.bytes().all(|b| b.is_ascii_digit())
+        && let Ok(number) = whole.parse()
+    {
+        return Ok(number);
+    }
+    Err(MetadataError::malformed(format!(
+        "`{}` is not a number",
+        excerpt(text)
+    )))
+}
+
+fn too_large(message: &str) -> MetadataError {
+    MetadataError::new(MetadataErrorKind::TooLarge, message)
+}
+
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\r' | '\n')
+}
+
+/// Refuses the control characters that XML 1.0 does not allow (section 2.2), which
+/// terminals would act on.
+fn check_characters(text: &str) -> Result<(), MetadataError> {
+    let bad = |b: u8| b < b' ' && !matches!(b, b'\t' | b'\r' | b'\n');
+    match text.bytes().find(|b| bad(*b)) {
+        None => Ok(()),
+        Some(bad) => Err(MetadataError::malformed(format!(
+            "the control character {bad:#04x} is not allowed in XML"
+        ))),
+    }
+}
+
+fn resolve<'b>(
+    reference: &BytesRef<'_>,
+    buffer: &'b mut [u8; 4],
+) -> Result<&'b str, MetadataError> {
+    match reference.resolve_char_ref() {
+        Ok(Some(character)) => Ok(character.encode_utf8(buffer)),
+        Ok(None) => quick_xml::escape::resolve_xml_entity(reference).ok_or_else(|| {
+            MetadataError::malformed(format!("`&{};` is not a known entity", excerpt(reference)))
+        }),
+        Err(error) => Err(MetadataError::malformed(excerpt(&error.to_string()))),
+    }
+}
+
+fn check_encoding(declaration: &BytesDecl<'_>) -> Result<Step, MetadataError> {
+    match declaration.encoding() {
+        None => Ok(Step::Other),
+        Some(Ok(encoding))
+            if encoding.eq_ignore_ascii_case("utf-8")
+                || encoding.eq_ignore_ascii_case("us-ascii") =>
+        {
+            Ok(Step::Other)
+        }
+        Some(Ok(encoding)) => Err(MetadataError::new(
+            MetadataErrorKind::Unsupported,
+            format!("its encoding is {}, not UTF-8", excerpt(&encoding)),
+        )),
+        Some(Err(error)) => Err(MetadataError::malformed(excerpt(&error.to_string()))),
+    }
+}
+
+/// Stops one event from growing without bound.
+struct Metered<R> {
+    inner: R,
+    /// How many bytes the current event may still take.
+    left: usize,
+}
+
+impl<R> Metered<R> {
+    fn new(inner: R) -> Self {
+        Self { inner, left: 0 }
+    }
+}
+
+impl<R: BufRead> Read for Metered<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(into)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl<R: BufRead> BufRead for Metered<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let available = self.inner.fill_buf()?;
+        if self.left == 0 && !available.is_empty() {
+            return Err(too_large("a text, comment or tag is too long").into());
+        }
+        Ok(available.get(..self.left).unwrap_or(available))
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.left = self.left.saturating_sub(amount);
+        self.inner.consume(amount);
+    }
+}
+
+#[cfg(test)]
+mod tests;
