@@ -122,6 +122,13 @@ impl From<ocirepo::Error> for Failure {
     }
 }
 
+impl From<ocirepo_native::Error> for Failure {
+    fn from(error: ocirepo_native::Error) -> Self {
+        let exit = error.kind().map_or(Exit::Failure, Exit::from);
+        Self::new(exit, error)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

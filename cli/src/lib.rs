@@ -9,6 +9,7 @@ mod exit;
 mod http_server;
 mod output;
 pub mod registry_server;
+mod serve;
 
 use std::process::ExitCode;
 

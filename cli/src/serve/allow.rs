@@ -32,9 +32,7 @@ impl AllowList {
     /// Adds `[oci://|oci+http://]REGISTRY[/PREFIX]`: the repository of that name and all
     /// below it, or all of the registry.
     pub(super) fn prefix(&mut self, text: &str) -> Result<(), Failure> {
-        let refuse = |error: &dyn fmt::Display| {
-            Failure::usage(format!("--allow {text}: {error}"))
-        };
+        let refuse = |error: &dyn fmt::Display| Failure::usage(format!("--allow {text}: {error}"));
         let (scheme, rest) = text.split_once("://").unwrap_or(("oci", text));
         let rest = rest.trim_end_matches('/');
         let rule = if rest.contains('/') {
@@ -133,7 +131,10 @@ mod tests {
         let list = list(&["ghcr.io/me/"]);
         assert!(list.admit(&reference("oci://ghcr.io/me:a")).is_some());
         assert!(list.admit(&reference("oci://ghcr.io/me/repo:a")).is_some());
-        assert!(list.admit(&reference("oci://ghcr.io/mean/repo:a")).is_none());
+        assert!(
+            list.admit(&reference("oci://ghcr.io/mean/repo:a"))
+                .is_none()
+        );
         assert!(list.admit(&reference("oci://quay.io/me/repo:a")).is_none());
     }
 
@@ -141,8 +142,14 @@ mod tests {
     fn a_repository_is_only_itself() {
         let mut list = AllowList::default();
         list.repository(reference("oci://ghcr.io/me/repo:el9").repository());
-        assert!(list.admit(&reference("oci://ghcr.io/me/repo:el10")).is_some());
-        assert!(list.admit(&reference("oci://ghcr.io/me/repo/x:el9")).is_none());
+        assert!(
+            list.admit(&reference("oci://ghcr.io/me/repo:el10"))
+                .is_some()
+        );
+        assert!(
+            list.admit(&reference("oci://ghcr.io/me/repo/x:el9"))
+                .is_none()
+        );
     }
 
     #[test]
@@ -164,7 +171,9 @@ mod tests {
 
     #[test]
     fn a_prefix_with_a_tag_is_refused() {
-        let error = AllowList::default().prefix("ghcr.io/me/repo:el9").unwrap_err();
+        let error = AllowList::default()
+            .prefix("ghcr.io/me/repo:el9")
+            .unwrap_err();
         assert!(error.to_string().contains("no tag"), "{error}");
         assert!(AllowList::default().prefix("ftp://ghcr.io").is_err());
         assert!(AllowList::default().prefix("").is_err());

@@ -125,9 +125,9 @@ impl Facts {
         let file = match found {
             Found::Cached(entry) => Arc::new(entry.into_file()),
             Found::Flying(mut flight) => {
-                let streamed = self.size.filter(|size| {
-                    *size > SMALL && self.ranges(request, *size) == Ranges::Whole
-                });
+                let streamed = self
+                    .size
+                    .filter(|size| *size > SMALL && self.ranges(request, *size) == Ranges::Whole);
                 if let Some(size) = streamed {
                     return self.whole(size, body::following(flight, size));
                 }
@@ -169,8 +169,9 @@ impl Facts {
         file: Arc<File>,
     ) -> Result<Response<Body>, Arc<Failure>> {
         let head = self.head(StatusCode::PARTIAL_CONTENT);
-        let content_range =
-            |range: &std::ops::Range<u64>| format!("bytes {}-{}/{size}", range.start, range.end - 1);
+        let content_range = |range: &std::ops::Range<u64>| {
+            format!("bytes {}-{}/{size}", range.start, range.end - 1)
+        };
         if let [range] = &*parts {
             return built(
                 head.header(CONTENT_TYPE, self.content_type)

@@ -154,14 +154,28 @@ mod tests {
             "bridge.EXAMPLE:80",
             "oci.ocirepo.invalid",
         ] {
-            assert_eq!(check("/a", &[("host", host)]), Ok(Access::Anonymous), "{host}");
+            assert_eq!(
+                check("/a", &[("host", host)]),
+                Ok(Access::Anonymous),
+                "{host}"
+            );
         }
     }
 
     #[test]
     fn other_names_are_rebinding() {
-        for host in ["evil.example", "localhost.evil.example", "a@127.0.0.1", "", "[x]"] {
-            assert_eq!(check("/a", &[("host", host)]), Err(Refusal::Host), "{host:?}");
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "a@127.0.0.1",
+            "",
+            "[x]",
+        ] {
+            assert_eq!(
+                check("/a", &[("host", host)]),
+                Err(Refusal::Host),
+                "{host:?}"
+            );
         }
         assert_eq!(check("/a", &[]), Err(Refusal::Host));
         let twice = [("host", "localhost"), ("host", "localhost")];
@@ -171,7 +185,10 @@ mod tests {
     #[test]
     fn the_request_line_of_a_proxy_request_counts() {
         let uri = "http://oci.ocirepo.invalid/ghcr.io/a:b/c";
-        assert_eq!(check(uri, &[("host", "other.example")]), Ok(Access::Anonymous));
+        assert_eq!(
+            check(uri, &[("host", "other.example")]),
+            Ok(Access::Anonymous)
+        );
         let uri = "http://evil.example/ghcr.io/a:b/c";
         assert_eq!(check(uri, &[("host", "localhost")]), Err(Refusal::Host));
     }
@@ -184,7 +201,12 @@ mod tests {
             let headers = [("host", "localhost"), (name, &*right)];
             assert_eq!(check("/a", &headers), Ok(Access::Trusted));
         }
-        for wrong in [basic("s3cret:"), basic("a:s3cres"), basic("a:"), "Bearer s3cret".into()] {
+        for wrong in [
+            basic("s3cret:"),
+            basic("a:s3cres"),
+            basic("a:"),
+            "Bearer s3cret".into(),
+        ] {
             let headers = [("host", "localhost"), ("authorization", &*wrong)];
             assert_eq!(check("/a", &headers), Err(Refusal::Secret), "{wrong}");
         }

@@ -205,18 +205,24 @@ mod tests {
     #[test]
     fn what_is_remembered_is_bounded() {
         let mut history = History::default();
-        for n in 0..5000 {
-            let name = n.to_string();
-            history.served(KEY, &name, snapshot(&name), n);
+        let names: Vec<String> = (0..300).map(|n| n.to_string()).collect();
+        for (at, name) in (0..).zip(&names) {
+            history.served(KEY, name, snapshot(name), at);
         }
-        let served = &history.0[KEY];
+        let served = history.0.get_mut(KEY).unwrap();
         assert_eq!(served.snapshots.len(), MOST_SNAPSHOTS);
-        assert!(served.clients.len() <= MOST_SNAPSHOTS);
-        assert!(served.snapshots.contains_key(&snapshot("4999")));
-        for n in 0..5000 {
-            history.served(KEY, &n.to_string(), snapshot("4999"), n + 5000);
-        }
-        assert_eq!(history.0[KEY].clients.len(), MOST_CLIENTS);
+        assert!(served.snapshots.contains_key(&snapshot("299")));
+        // Clients of forgotten snapshots go with them.
+        assert_eq!(served.clients.len(), MOST_SNAPSHOTS);
+        let seen = |at| Seen {
+            snapshot: snapshot("299"),
+            at,
+        };
+        let many = (0..5000).map(|at| (format!("client {at}"), seen(at)));
+        served.clients.extend(many);
+        served.prune(300);
+        assert_eq!(served.clients.len(), MOST_CLIENTS);
+        assert!(served.clients.contains_key("client 4999"));
     }
 
     #[test]

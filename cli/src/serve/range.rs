@@ -27,7 +27,11 @@ impl Ranges {
         }
         let mut parts = Vec::new();
         let mut total: u64 = 0;
-        for spec in set.split(',').map(str::trim).filter(|spec| !spec.is_empty()) {
+        for spec in set
+            .split(',')
+            .map(str::trim)
+            .filter(|spec| !spec.is_empty())
+        {
             let Some(range) = one(spec, size) else {
                 return Self::Whole;
             };
@@ -109,7 +113,14 @@ mod tests {
     #[test]
     fn what_is_malformed_or_greedy_gets_the_whole_file() {
         let many = format!("bytes={}", "0-0,".repeat(1001));
-        for field in ["bytes", "lines=0-1", "bytes=5-1", "bytes=a-b", "bytes=+1-2", &many] {
+        for field in [
+            "bytes",
+            "lines=0-1",
+            "bytes=5-1",
+            "bytes=a-b",
+            "bytes=+1-2",
+            &many,
+        ] {
             assert_eq!(Ranges::parse(field, 1000), Ranges::Whole, "{field}");
         }
         assert_eq!(Ranges::parse("bytes=0-,0-,0-", 1000), Ranges::Whole);

@@ -132,7 +132,16 @@ mod tests {
 
     #[test]
     fn what_leaves_the_repository_is_refused() {
-        for path in ["../x", "a/%2e%2e/x", "a//b", "./a", "", "a/..", "%00", "a%2f..%2fb"] {
+        for path in [
+            "../x",
+            "a/%2e%2e/x",
+            "a//b",
+            "./a",
+            "",
+            "a/..",
+            "%00",
+            "a%2f..%2fb",
+        ] {
             refused(&format!("/ghcr.io/me/repo:el9/{path}"));
         }
         refused("/ghcr.io/../me/repo:el9/a");
