@@ -32,7 +32,7 @@ pub struct Changes {
 }
 
 /// What was not yet taken by the host.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Journal {
     pub(crate) enabled: bool,
     /// The last thing that happened to each content: stored, or gone.

@@ -26,7 +26,7 @@ pub struct Entry {
 }
 
 /// The newest entries, up to a limit.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Log {
     entries: VecDeque<Entry>,
     limit: usize,

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use http::header::{ACCEPT, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION};
+use http::header::{ACCEPT, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION};
 use http::{Method, StatusCode};
 use ocirepo::digest::{Algorithm, Digest};
 use serde::Deserialize;
@@ -204,7 +204,10 @@ impl Registry {
         }
         let (digest, mut tags) = match Reference::parse(ask, reference)? {
             Reference::Digest(digest) => (digest, Vec::new()),
-            Reference::Tag(tag) => (Digest::of(&ask.body), vec![tag]),
+            Reference::Tag(tag) => {
+                check_conditions(ask, tag, self.store.tagged(name, tag))?;
+                (Digest::of(&ask.body), vec![tag])
+            }
         };
         let actual = Digest::with(digest.algorithm(), &ask.body);
         if actual != digest {
@@ -301,6 +304,27 @@ impl Registry {
             ))
         }
     }
+}
+
+/// Refuses to move a tag that is not where the client believes it is: clients that
+/// update a referrers tag may say so (section "Referrers Tag Schema").
+fn check_conditions(ask: &Ask, tag: &str, current: Option<Digest>) -> Result<(), Refusal> {
+    let etag = current.map(|digest| format!("\"{digest}\""));
+    let names_it = |header: &str| {
+        let mut tags = header.split(',').map(str::trim);
+        etag.as_deref()
+            .is_some_and(|etag| tags.any(|tag| tag == "*" || tag == etag))
+    };
+    if ask.header(IF_MATCH).is_some_and(|header| !names_it(header))
+        || ask.header(IF_NONE_MATCH).is_some_and(names_it)
+    {
+        return Err(Refusal::new(
+            StatusCode::PRECONDITION_FAILED,
+            Code::Denied,
+            format!("{tag} is at {}", etag.as_deref().unwrap_or("nothing")),
+        ));
+    }
+    Ok(())
 }
 
 /// What a manifest is addressed by.

@@ -3,7 +3,8 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::header::{
-    CONTENT_LENGTH, LINK, LOCATION, RETRY_AFTER, TRANSFER_ENCODING, WARNING, WWW_AUTHENTICATE,
+    CONTENT_LENGTH, CONTENT_RANGE, LINK, LOCATION, RETRY_AFTER, TRANSFER_ENCODING, WARNING,
+    WWW_AUTHENTICATE,
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::Value;
@@ -18,6 +19,7 @@ use crate::script::{Fault, Quirk, TokenField};
 pub(crate) fn instead(ask: &Ask, route: &Route) -> Option<Reply> {
     ask.quirks.iter().find_map(|quirk| match quirk {
         Quirk::Status(status) => Some(refuse(*status, Code::Unsupported, "the script says so")),
+        Quirk::Unprocessed => Some(Reply::new(StatusCode::SERVICE_UNAVAILABLE)),
         Quirk::TooManyRequests { retry_after } => Some(too_many(retry_after.as_deref())),
         Quirk::Redirect { origin } => {
             let target = ask.uri.path_and_query().map_or("/", |p| p.as_str());
@@ -69,24 +71,31 @@ fn too_many(retry_after: Option<&str>) -> Reply {
 
 /// Takes from the request what the network would lose of it.
 pub(crate) fn lose(ask: &mut Ask) {
-    for quirk in &ask.quirks {
-        if let Quirk::LostAfter(kept) = quirk {
-            ask.body.truncate(*kept);
-            // What arrived is stored as far as it came: the length no longer agrees.
-            if let Some(range) = ask
-                .headers
-                .get(http::header::CONTENT_RANGE)
-                .and_then(|range| range.to_str().ok())
-                .and_then(|range| range.split('-').next())
-                .and_then(|first| first.parse::<u64>().ok())
-                .and_then(|first| {
-                    let last = first.checked_add(ask.body.len() as u64)?.checked_sub(1)?;
-                    HeaderValue::from_str(&format!("{first}-{last}")).ok()
-                })
-            {
-                ask.headers.insert(http::header::CONTENT_RANGE, range);
-            }
-        }
+    let lost = ask.quirks.iter().find_map(|quirk| match quirk {
+        Quirk::LostAfter(kept) => Some(*kept),
+        _ => None,
+    });
+    let Some(kept) = lost.filter(|kept| *kept < ask.body.len()) else {
+        return;
+    };
+    ask.body.truncate(kept);
+    // Registries keep what arrived, so the range is that of what arrived.
+    let range = ask.header(CONTENT_RANGE).and_then(|range| {
+        let first: u64 = range.split('-').next()?.parse().ok()?;
+        let last = first.checked_add(kept as u64)?.checked_sub(1)?;
+        HeaderValue::from_str(&format!("{first}-{last}")).ok()
+    });
+    match range {
+        Some(range) => ask.headers.insert(CONTENT_RANGE, range),
+        None => ask.headers.remove(CONTENT_RANGE),
+    };
+}
+
+impl Ask {
+    /// Whether only a part of the body arrived.
+    pub(crate) fn is_cut(&self) -> bool {
+        let mut quirks = self.quirks.iter();
+        quirks.any(|quirk| matches!(quirk, Quirk::LostAfter(_)))
     }
 }
 
@@ -207,6 +216,8 @@ pub(crate) fn fault(ask: &Ask) -> Option<Fault> {
         match quirk {
             Quirk::CutAfter(bytes) => fault.cut_after = Some(*bytes),
             Quirk::Reset | Quirk::LostAfter(_) => fault.reset = true,
+            Quirk::Unprocessed => fault.unprocessed = true,
+            Quirk::EarlyHead => fault.early = true,
             Quirk::Delay(ms) => fault.delay_ms = fault.delay_ms.saturating_add(*ms),
             _ => {}
         }

@@ -34,7 +34,7 @@ use crate::uploads::Uploads;
 ///
 /// The same calls give the same answers, always: identifiers and tokens are derived from
 /// [`Config::seed`], and the time is an argument.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Registry {
     pub(crate) config: Config,
     pub(crate) store: Store,

@@ -1,7 +1,7 @@
 //! A small response builder that cannot fail.
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{HeaderMap, Response, StatusCode};
 use serde::Serialize;
 
@@ -55,7 +55,9 @@ impl Reply {
         if bodiless {
             self.body = Bytes::new();
             self.headers.remove(CONTENT_LENGTH);
-        } else if !self.headers.contains_key(CONTENT_LENGTH) {
+        } else if !self.headers.contains_key(CONTENT_LENGTH)
+            && !self.headers.contains_key(TRANSFER_ENCODING)
+        {
             let length = HeaderValue::from(self.body.len());
             self.headers.insert(CONTENT_LENGTH, length);
         }

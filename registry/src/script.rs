@@ -217,6 +217,9 @@ pub enum Quirk {
     LocationQuery(String),
     /// `Link` becomes absolute, on this origin.
     LinkOrigin(String),
+    /// The target of `Link` carries a cursor that only the registry understands, in
+    /// place of `last` (Quay, Harbor).
+    OpaqueLink,
     /// One byte of the body is flipped: disks, caches, attackers.
     Corrupt {
         /// Which byte; past the end nothing happens.
@@ -249,6 +252,12 @@ pub enum Quirk {
     CutAfter(u64),
     /// The connection is lost before the head. The request was carried out.
     Reset,
+    /// The connection is lost, and known to be lost, before the request was looked at:
+    /// an HTTP/2 stream that is refused, a `GOAWAY`. Nothing was carried out.
+    Unprocessed,
+    /// The answer goes out before the request's body was read: servers refuse large
+    /// uploads like this.
+    EarlyHead,
     /// Of an upload's piece only this many bytes arrive, then the connection is lost.
     LostAfter(usize),
     /// The answer takes this many milliseconds.
@@ -280,12 +289,16 @@ pub struct Fault {
     pub delay_ms: u64,
     /// Lose the connection before the head.
     pub reset: bool,
+    /// Lose it in a way that tells the client that nothing was carried out.
+    pub unprocessed: bool,
+    /// Send the answer before reading the request's body.
+    pub early: bool,
     /// Lose the connection after this many bytes of the body.
     pub cut_after: Option<u64>,
 }
 
 /// The rules in force.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Script(Vec<Rule>);
 
 impl Script {

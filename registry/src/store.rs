@@ -10,14 +10,14 @@ use crate::layout::Journal;
 use crate::manifests::Facts;
 
 /// All content and all repositories.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Store {
     contents: BTreeMap<Digest, Content>,
     repositories: BTreeMap<String, Repository>,
     pub(crate) journal: Journal,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Content {
     bytes: Bytes,
     /// How many repositories hold it, as a blob or as a manifest.
@@ -25,7 +25,7 @@ struct Content {
 }
 
 /// One repository: names for shared content.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Repository {
     pub(crate) blobs: BTreeSet<Digest>,
     pub(crate) manifests: BTreeMap<Digest, Facts>,

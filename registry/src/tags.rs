@@ -1,5 +1,7 @@
 //! Lists of names: tags (end-8) and docker-registry's catalog of repositories.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use http::header::LINK;
 use serde_json::{Value, json};
@@ -21,10 +23,10 @@ impl Registry {
                 Refusal::not_found(Code::NameUnknown, format!("there is no repository {name}"))
             })?;
         let all = ask.has(&Quirk::PagingIgnored);
-        let last = ask.query.get("last").filter(|_| !all);
+        let last = last(ask).filter(|_| !all);
         let limit = if all { None } else { self.page(ask)? };
-        let (mut tags, more) = cut(repository.tags_after(last), limit);
-        let next = more.then(|| link(&format!("/v2/{name}/tags/list"), &tags));
+        let (mut tags, more) = cut(repository.tags_after(last.as_deref()), limit);
+        let next = more.then(|| link(ask, &format!("/v2/{name}/tags/list"), &tags));
         if ask.has(&Quirk::TagsUnsorted) {
             tags.reverse();
         }
@@ -39,8 +41,9 @@ impl Registry {
     /// `GET /v2/_catalog`.
     pub(crate) fn catalog(&self, ask: &Ask) -> Result<Reply, Refusal> {
         let limit = self.page(ask)?;
-        let (names, more) = cut(self.store.names_after(ask.query.get("last")), limit);
-        let next = more.then(|| link("/v2/_catalog", &names));
+        let last = last(ask);
+        let (names, more) = cut(self.store.names_after(last.as_deref()), limit);
+        let next = more.then(|| link(ask, "/v2/_catalog", &names));
         Ok(listing(&json!({ "repositories": names }), next))
     }
 
@@ -70,13 +73,22 @@ pub(crate) fn cut<T>(mut entries: impl Iterator<Item = T>, limit: Option<usize>)
     (page, more)
 }
 
-fn link(path: &str, page: &[&str]) -> String {
+/// The name the page begins after.
+fn last(ask: &Ask) -> Option<String> {
+    match ask.query.get("cursor") {
+        Some(cursor) => String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok(),
+        None => ask.query.get("last").map(str::to_owned),
+    }
+}
+
+fn link(ask: &Ask, path: &str, page: &[&str]) -> String {
+    let n = page.len();
     let last = page.last().copied().unwrap_or_default();
-    format!(
-        "<{path}?n={}&last={}>; rel=\"next\"",
-        page.len(),
-        encode(last)
-    )
+    let place = match ask.has(&Quirk::OpaqueLink) {
+        true => format!("cursor={}", URL_SAFE_NO_PAD.encode(last)),
+        false => format!("last={}", encode(last)),
+    };
+    format!("<{path}?n={n}&{place}>; rel=\"next\"")
 }
 
 fn listing(body: &Value, next: Option<String>) -> Reply {

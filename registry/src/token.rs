@@ -15,14 +15,14 @@ use crate::scope::Scope;
 use crate::script::Quirk;
 
 /// The tokens given out.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Tokens {
     access: BTreeMap<String, Access>,
     /// Refresh token to account name. They do not expire.
     refresh: BTreeMap<String, String>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Access {
     scopes: Vec<Scope>,
     /// Unix seconds from which on it is refused.

@@ -20,7 +20,7 @@ use crate::script::Quirk;
 pub(crate) type Uploads = BTreeMap<String, Upload>;
 
 /// One upload: its pieces as they came, hashed on the way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Upload {
     repository: String,
     pieces: Vec<Bytes>,
@@ -158,7 +158,8 @@ impl Registry {
         upload.touched = ask.now;
         let (upload, result) = match ask.method {
             Method::DELETE => return Ok(Reply::new(StatusCode::NO_CONTENT)),
-            Method::PATCH => {
+            // A closing PUT that was cut off leaves what a PATCH would have left.
+            Method::PATCH | Method::PUT if ask.method == Method::PATCH || ask.is_cut() => {
                 let result = self.append(ask, name, id, &mut upload);
                 let reply = |()| status(StatusCode::ACCEPTED, name, id, &upload);
                 let result = result.map(reply);
