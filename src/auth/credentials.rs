@@ -56,11 +56,10 @@ impl fmt::Display for Secret {
     }
 }
 
-/// What a user shows a registry, or its token server, to be let in.
+/// What a user shows a registry, or its token server, to be let in. Whoever has no
+/// account, or wants to use none, has no `Credentials`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credentials {
-    /// Nothing: the user has no account, or wants to use none.
-    Anonymous,
     /// A user name and a password or personal access token.
     Basic {
         /// The user name, without a colon (RFC 7617 §2).
@@ -94,7 +93,7 @@ impl Credentials {
         match self {
             Self::Basic { username, .. } => Some(username),
             Self::IdentityToken { username, .. } => username.as_deref(),
-            Self::Anonymous | Self::Bearer(_) => None,
+            Self::Bearer(_) => None,
         }
     }
 
@@ -158,6 +157,5 @@ mod tests {
         assert_eq!(Secret::from("a\r\nX: y").bearer_header(), None);
         assert_eq!(Credentials::basic("a:b", "c").basic_header(), None);
         assert_eq!(Credentials::Bearer("t".into()).basic_header(), None);
-        assert_eq!(Credentials::Anonymous.basic_header(), None);
     }
 }
