@@ -1,10 +1,11 @@
 //! Builders and parsers of every endpoint against a registry, without a session.
 
+#![allow(clippy::unwrap_used, reason = "all of this is a test")]
+
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode};
 use ocirepo::auth::realm::{self, TrustedRealms};
 use ocirepo::auth::{Challenge, Credentials, Scope, Secret};
-use ocirepo::descriptor::Descriptor;
 use ocirepo::digest::{Algorithm, Digest};
 use ocirepo::endpoint::blobs::{self, Asked};
 use ocirepo::endpoint::token::{self, Grant};
@@ -236,17 +237,9 @@ fn end_4b_stores_at_once_or_opens_an_upload() {
 #[test]
 fn end_5_and_6_push_in_chunks() {
     for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
-        let mut host = Host::with([
-            Quirk::LocationQuery("_state=a%2Bb%3D&x".to_owned()),
-            Quirk::AnswerWith(StatusCode::CREATED),
-        ]);
-        // 201 instead of 202 after a PATCH alone.
-        host.server.clear_script();
-        host.server.script(Rule::new(Quirk::LocationQuery(
-            "_state=a%2Bb%3D".to_owned(),
-        )));
-        host.server
-            .script(Rule::new(Quirk::AnswerWith(StatusCode::CREATED)).method(http::Method::PATCH));
+        let mut host = Host::with([Quirk::LocationQuery("_state=a%2Bb%3D".to_owned())]);
+        let created = Rule::new(Quirk::AnswerWith(StatusCode::CREATED));
+        host.server.script(created.method(http::Method::PATCH));
         host.source = (0..=255).collect();
         let digest = Digest::with(algorithm, &host.source);
 
@@ -416,12 +409,10 @@ fn end_12_lists_referrers() {
     );
     let some = ask(Some("application/vnd.example.sbom+json"));
     assert!(some.filters_applied);
-    let kinds: Vec<_> = some.items.iter().map(Descriptor::clone).collect();
-    assert_eq!(kinds.len(), 1);
-    assert_eq!(
-        kinds[0].artifact_type.as_deref(),
-        Some("application/vnd.example.sbom+json")
-    );
+    let kinds: Vec<_> = (some.items.iter())
+        .map(|referrer| referrer.artifact_type.as_deref())
+        .collect();
+    assert_eq!(kinds, [Some("application/vnd.example.sbom+json")]);
 }
 
 #[test]
