@@ -91,12 +91,13 @@ impl Key {
     /// When gpg does not.
     pub fn new() -> io::Result<Key> {
         let key = Key {
-            home: Scratch::new("key")?,
+            // The agent listens in it.
+            home: Scratch::short("key")?,
         };
-        restrict(&key.gnupg()?)?;
+        restrict(key.home.path())?;
         let kind = ["--quick-gen-key", SIGNER, "rsa3072", "sign", "never"];
-        key.gpg()?.args(["--passphrase", ""]).args(kind).well()?;
-        key.gpg()?
+        key.gpg().args(["--passphrase", ""]).args(kind).well()?;
+        key.gpg()
             .args(["--armor", "--output"])
             .arg(key.public())
             .args(["--export", SIGNER])
@@ -118,7 +119,7 @@ impl Key {
             .args(["--define", &format!("_gpg_name {SIGNER}")])
             .args([
                 "--define",
-                &format!("_gpg_path {}", self.gnupg()?.display()),
+                &format!("_gpg_path {}", self.home.path().display()),
             ])
             .args(["--define", "__gpg /usr/bin/gpg", "--addsign"])
             .args(packages)
@@ -130,44 +131,29 @@ impl Key {
     /// # Errors
     /// When gpg does not.
     pub fn sign_detached(&self, file: &Path) -> io::Result<()> {
-        self.gpg()?
+        self.gpg()
             .args(["--yes", "--detach-sign", "--armor", "--local-user", SIGNER])
             .arg(file)
             .well()
     }
 
-    fn gpg(&self) -> io::Result<Command> {
+    fn gpg(&self) -> Command {
         let mut command = Command::new("gpg");
         command
             .args(["--batch", "--quiet", "--homedir"])
-            .arg(self.gnupg()?);
-        Ok(command)
-    }
-
-    /// A home in the system's own place for temporary files: the agent listens in it, and the
-    /// path of a socket must be short.
-    fn gnupg(&self) -> io::Result<PathBuf> {
-        let name = self
-            .home
-            .path()
-            .file_name()
-            .ok_or(io::ErrorKind::NotFound)?;
-        let path = std::env::temp_dir().join("ocirepo-lab").join(name);
-        fs::create_dir_all(&path)?;
-        Ok(path)
+            .arg(self.home.path());
+        command
     }
 }
 
 impl Drop for Key {
     fn drop(&mut self) {
-        if let Ok(home) = self.gnupg() {
-            let _ = Command::new("gpgconf")
-                .arg("--homedir")
-                .arg(&home)
-                .args(["--kill", "all"])
-                .status();
-            let _ = fs::remove_dir_all(home);
-        }
+        // Without an agent there is nothing to stop.
+        let _ = Command::new("gpgconf")
+            .arg("--homedir")
+            .arg(self.home.path())
+            .args(["--kill", "all"])
+            .status();
     }
 }
 
