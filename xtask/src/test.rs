@@ -98,9 +98,7 @@ fn e2e(totals: &mut Totals, filter: Option<&str>) -> Result<Outcome, Failure> {
         command.args(["--", filter]);
     }
     scratch::sweep(&lab_dir()).map_err(|error| format!("could not sweep the lab: {error}"))?;
-    let result = run_tests(lab_environment(&mut command), totals);
-    // What is left of this run is there to be looked at, until the next.
-    result.map(done)
+    run_tests(lab_environment(&mut command), totals).map(done)
 }
 
 fn lab_environment(command: &mut Command) -> &mut Command {
