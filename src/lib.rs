@@ -31,3 +31,8 @@ pub use error::{Error, ErrorKind};
 pub use manifest::Manifest;
 pub use reference::{Location, Reference};
 pub use session::Session;
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
