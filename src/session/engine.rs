@@ -321,6 +321,7 @@ impl Session {
         self.outputs.push_back(Output::Request(Box::new(Request {
             exchange,
             operation: operation_shown,
+            registry: registry.clone(),
             method: outgoing.call.method,
             url,
             headers,

@@ -43,6 +43,9 @@ pub struct Request {
     pub exchange: ExchangeId,
     /// The operation it serves; `None` for what serves several, such as a token.
     pub operation: Option<OperationId>,
+    /// The registry it is made for, wherever it goes: hosts keep certificates and other
+    /// settings by registry.
+    pub registry: Registry,
     /// The method.
     pub method: Method,
     /// Where to send it.
