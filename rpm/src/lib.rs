@@ -7,6 +7,7 @@
 //! | errors and caps | [`error`], [`limits`] |
 //! | names of files in the `tree` layout | [`name`] |
 //! | signatures of `repomd.xml` | [`signature`] |
+//! | writing rpm-md | [`mod@write`] |
 
 pub mod checksum;
 pub mod error;
@@ -16,4 +17,5 @@ pub mod limits;
 pub mod name;
 pub mod repomd;
 pub mod signature;
+pub mod write;
 mod xml;
