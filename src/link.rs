@@ -33,42 +33,55 @@ pub fn next(head: &Head, base: &Url) -> Result<Option<Url>, Error> {
 /// credentials stay behind then, which is the session's business.
 pub(crate) fn resolve(head: &Head, base: &Url, target: &str, field: &str) -> Result<Url, Error> {
     let base = head.url.as_ref().unwrap_or(base);
-    let refuse = |kind, why: &str| {
-        Err(Error::new(
-            kind,
-            format!("the registry sent a {field} header that {why}"),
-        )
-        .at(base))
-    };
     let Ok(mut url) = base.join(target.trim()) else {
-        return refuse(ErrorKind::InvalidResponse, "is not a URL");
+        return Err(refused(
+            base,
+            field,
+            ErrorKind::InvalidResponse,
+            "is not a URL",
+        ));
     };
     url.set_fragment(None);
+    check(base, &url, field)?;
+    Ok(url)
+}
+
+/// The rule of [`resolve`], for a URL that is resolved already.
+pub(crate) fn check(base: &Url, url: &Url, field: &str) -> Result<(), Error> {
     match url.scheme() {
         "https" => {}
         "http" if base.scheme() == "http" => {}
         "http" => {
-            return refuse(
-                ErrorKind::Redirect,
-                &format!(
-                    "leads from https to {}; a proxy in front of the registry probably has to \
-                     set X-Forwarded-Proto",
-                    redacted(&url)
-                ),
+            let why = format!(
+                "leads from https to {}; a proxy in front of the registry probably has to \
+                 set X-Forwarded-Proto",
+                redacted(url)
             );
+            return Err(refused(base, field, ErrorKind::Redirect, &why));
         }
         scheme => {
             let scheme: String = scheme.chars().take(20).collect();
-            return refuse(
-                ErrorKind::InvalidResponse,
-                &format!("names the scheme {scheme}; only https and http are followed"),
-            );
+            let why = format!("names the scheme {scheme}; only https and http are followed");
+            return Err(refused(base, field, ErrorKind::InvalidResponse, &why));
         }
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return refuse(ErrorKind::InvalidResponse, "holds a user name");
+        return Err(refused(
+            base,
+            field,
+            ErrorKind::InvalidResponse,
+            "holds a user name",
+        ));
     }
-    Ok(url)
+    Ok(())
+}
+
+fn refused(base: &Url, field: &str, kind: ErrorKind, why: &str) -> Error {
+    Error::new(
+        kind,
+        format!("the registry sent a {field} header that {why}"),
+    )
+    .at(base)
 }
 
 /// One link of a field value, as far as paging needs it.

@@ -3,8 +3,9 @@
 use http::{Method, StatusCode};
 use url::Url;
 
-use crate::error::{Error, ErrorKind, redacted};
+use crate::error::{Error, ErrorKind};
 use crate::exchange::Head;
+use crate::link;
 use crate::reference::Registry;
 
 /// The most redirects one request follows.
@@ -15,34 +16,6 @@ pub(crate) const MOST_REDIRECTS: u8 = 10;
 /// `Authorization` asks here.
 pub(crate) fn may_authorize(registry: &Registry, url: &Url) -> bool {
     registry.base().origin() == url.origin()
-}
-
-/// Refuses a URL that a response gave and no request may go to.
-pub(crate) fn check(from: &Url, to: &Url) -> Result<(), Error> {
-    let refuse = |why: &str| {
-        Err(Error::new(
-            ErrorKind::Redirect,
-            format!("the server leads to {}, {why}", redacted(to)),
-        )
-        .at(from))
-    };
-    match (from.scheme(), to.scheme()) {
-        (_, "https") | ("http", "http") => {}
-        ("https", "http") => {
-            return refuse(
-                "which would leave https; if a proxy in front of the registry ends TLS, \
-                 let it send `X-Forwarded-Proto: https`",
-            );
-        }
-        _ => return refuse("which is neither http nor https"),
-    }
-    if to.host_str().is_none_or(str::is_empty) {
-        return refuse("which names no host");
-    }
-    if !to.username().is_empty() || to.password().is_some() {
-        return refuse("which carries a user name of its own");
-    }
-    Ok(())
 }
 
 /// Where the response sends this request, if anywhere.
@@ -65,16 +38,7 @@ pub(crate) fn follow(method: &Method, from: &Url, head: &Head) -> Result<Option<
         .at(from)
         .status(head.status));
     };
-    let to = from.join(location).map_err(|_| {
-        Error::new(
-            ErrorKind::InvalidResponse,
-            "a redirect to something that is no URL",
-        )
-        .at(from)
-        .status(head.status)
-    })?;
-    check(from, &to)?;
-    Ok(Some(to))
+    link::resolve(head, from, location, "Location").map(Some)
 }
 
 #[cfg(test)]
@@ -115,11 +79,11 @@ mod tests {
         );
         assert_eq!(followed(Method::GET, from, 200, "/b"), Ok(None));
         for (location, why) in [
-            ("http://r.example/b", "leave https"),
-            ("ftp://r.example/b", "neither http nor https"),
-            ("data:text/plain,x", "neither http nor https"),
+            ("http://r.example/b", "leads from https"),
+            ("ftp://r.example/b", "scheme ftp"),
+            ("data:text/plain,x", "scheme data"),
             ("https://me:pw@r.example/b", "user name"),
-            ("https://", "no URL"),
+            ("https://", "not a URL"),
         ] {
             let error = followed(Method::GET, from, 307, location).unwrap_err();
             assert!(error.contains(why), "{location}: {error}");

@@ -13,7 +13,6 @@ use crate::auth::scope::Scope;
 use crate::endpoint::{Page, catalog, tags};
 use crate::error::{Error, ErrorKind};
 use crate::exchange::Call;
-use crate::redirect;
 use crate::reference::{Registry, Repository, Tag};
 
 /// The entries of the pages read so far, and where the next page is.
@@ -44,7 +43,7 @@ impl<T> Pages<T> {
     ///
     /// Pages are bounded in number as entries are: a registry that links empty pages
     /// to each other would keep us busy for ever.
-    pub(super) fn add(&mut self, page: Page<T>, from: &Url, limit: usize) -> Result<bool, Error> {
+    pub(super) fn add(&mut self, page: Page<T>, limit: usize) -> Result<bool, Error> {
         self.read += 1;
         self.entries.extend(page.items);
         if self.entries.len() > limit || self.read > limit.min(MOST_PAGES) {
@@ -54,9 +53,6 @@ impl<T> Pages<T> {
                     "the list is longer than the limit of {limit} entries or {MOST_PAGES} pages"
                 ),
             ));
-        }
-        if let Some(next) = &page.next {
-            redirect::check(from, next)?;
         }
         self.next = page.next;
         Ok(self.next.is_some())
@@ -112,7 +108,7 @@ impl Machine for ListTags {
             return Step::fail(response.failure());
         }
         let more = tags::page(&response.head, &response.body, &response.url)
-            .and_then(|page| self.pages.add(page, &response.url, env.limits.entries));
+            .and_then(|page| self.pages.add(page, env.limits.entries));
         match more {
             Ok(true) => Step::Next,
             Ok(false) => Step::done(self.pages.take()),
@@ -169,7 +165,7 @@ impl Machine for ListRepositories {
             &response.url,
             &self.registry,
         )
-        .and_then(|page| self.pages.add(page, &response.url, env.limits.entries));
+        .and_then(|page| self.pages.add(page, env.limits.entries));
         match more {
             Ok(true) => Step::Next,
             Ok(false) => Step::done(self.pages.take()),

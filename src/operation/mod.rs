@@ -149,6 +149,12 @@ pub(crate) trait Machine: Send + fmt::Debug {
         Step::Next
     }
 
+    /// How many bytes of the payload are safe by now. Failures with progress in between
+    /// are forgiven.
+    fn progress(&self) -> u64 {
+        0
+    }
+
     /// The caller cancelled; what is left to do at the registry, if anything.
     fn cancelled(self: Box<Self>) -> Option<Box<dyn Machine>> {
         None

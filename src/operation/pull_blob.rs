@@ -46,8 +46,10 @@ pub(crate) struct PullBlob {
     content: Content,
     /// As it stood when the last exchange began, or when it was cut.
     sink: BlobSink,
-    /// Bytes were taken over that may be wrong, and starting over may mend it.
-    may_restart: bool,
+    /// The sink holds bytes of an earlier exchange, or of another process. Were they
+    /// wrong, starting over would mend it.
+    resumed: bool,
+    restarted: bool,
 }
 
 impl PullBlob {
@@ -60,14 +62,17 @@ impl PullBlob {
         Self {
             repository,
             content,
-            may_restart: sink.offset() > 0,
+            resumed: sink.offset() > 0,
+            restarted: false,
             sink,
         }
     }
 
     /// Starts over if that may help; `None` when it cannot.
     fn restart(&mut self) -> Option<Step> {
-        std::mem::take(&mut self.may_restart).then(|| {
+        (self.resumed && !self.restarted).then(|| {
+            self.restarted = true;
+            self.resumed = false;
             self.sink = BlobSink::new(self.content);
             Step::Next
         })
@@ -99,7 +104,7 @@ impl PullBlob {
     }
 
     fn keep(&mut self, sink: BlobSink) {
-        self.may_restart |= sink.offset() > 0;
+        self.resumed = sink.offset() > 0;
         self.sink = sink;
     }
 }
@@ -169,6 +174,10 @@ impl Machine for PullBlob {
                 .failure(),
             ),
         }
+    }
+
+    fn progress(&self) -> u64 {
+        self.sink.offset()
     }
 
     fn interrupted(&mut self, sink: Option<BlobSink>) -> Step {

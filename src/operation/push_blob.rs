@@ -33,7 +33,6 @@ use crate::digest::Digest;
 use crate::endpoint::blobs;
 use crate::endpoint::uploads::{self, Started};
 use crate::error::{Error, ErrorKind};
-use crate::redirect;
 use crate::reference::{Registry, Repository};
 use crate::retry::Cause;
 use crate::sink::BlobSink;
@@ -171,9 +170,6 @@ impl PushBlob {
                 location,
                 chunk_min,
             }) => {
-                if let Err(error) = redirect::check(&response.url, &location) {
-                    return Step::fail(error);
-                }
                 if let (Some(chunk), Some(least)) = (self.chunk, chunk_min) {
                     self.chunk = Some(chunk.max(least));
                 }
@@ -188,9 +184,6 @@ impl PushBlob {
             Ok(progress) => progress,
             Err(error) => return Step::fail(error),
         };
-        if let Err(error) = redirect::check(&response.url, &progress.location) {
-            return Step::fail(error);
-        }
         match progress.received {
             received if received > sent.start && received <= sent.end => {
                 self.send_from(progress.location, received)
@@ -207,9 +200,6 @@ impl PushBlob {
             Ok(progress) => progress,
             Err(error) => return Step::fail(error),
         };
-        if let Err(error) = redirect::check(&response.url, &progress.location) {
-            return Step::fail(error);
-        }
         match progress.received {
             // What was not hashed here cannot be left out.
             received if received <= self.source.hashed() => {
@@ -430,6 +420,13 @@ impl Machine for PushBlob {
             | State::Patching(..)
             | State::Closing(_)
             | State::Asking(_) => self.refused(&response),
+        }
+    }
+
+    fn progress(&self) -> u64 {
+        match &self.state {
+            State::Patching(_, range) => range.start,
+            _ => 0,
         }
     }
 

@@ -97,7 +97,7 @@ impl Machine for ListReferrers {
                             items: page.items,
                             next: page.next,
                         };
-                        pages.add(page, &response.url, env.limits.entries)
+                        pages.add(page, env.limits.entries)
                     },
                 );
                 match more {

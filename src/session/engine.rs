@@ -408,6 +408,11 @@ impl Session {
         let Some(task) = self.tasks.get_mut(&operation) else {
             return;
         };
+        let progress = task.machine.progress();
+        if progress > task.progress {
+            task.failures = 0;
+        }
+        task.progress = progress;
         task.failures += 1;
         task.all_failures += 1;
         let policy = &self.config.retry;

@@ -13,6 +13,7 @@ use crate::clock::Now;
 use crate::endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::{ExchangeId, Head};
+use crate::link;
 use crate::operation::{Authorize, Reject, Response, Step, Take};
 use crate::redirect::{self, MOST_REDIRECTS};
 use crate::reference::Registry;
@@ -45,7 +46,7 @@ impl Session {
         if let Some(url) = &head.url
             && self.config.capabilities.follows_redirects
         {
-            if let Err(error) = redirect::check(&state.url, url) {
+            if let Err(error) = link::check(&state.url, url, "Location") {
                 return self.give_up(exchange, error);
             }
             state.url = url.clone();

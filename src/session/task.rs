@@ -27,6 +27,8 @@ pub(super) struct Task {
     pub(super) phase: Phase,
     /// Failures since the last progress.
     pub(super) failures: u32,
+    /// How far the machine was at the last failure, in bytes.
+    pub(super) progress: u64,
     /// Failures in all.
     pub(super) all_failures: u32,
     /// Whether the present request was already repeated with a new token.
@@ -48,6 +50,7 @@ impl Task {
             audience,
             phase: Phase::Queued,
             failures: 0,
+            progress: 0,
             all_failures: 0,
             renewed: false,
             token_waits: 0,
