@@ -186,7 +186,7 @@ async fn act_out(response: Response<Bytes>, fault: Fault) -> io::Result<Response
     if fault.delay_ms > 0 {
         tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
     }
-    if fault.reset {
+    if fault.reset || fault.unprocessed {
         return Err(io::ErrorKind::ConnectionReset.into());
     }
     let (parts, bytes) = response.into_parts();

@@ -1,10 +1,13 @@
 //! What the distribution-spec 1.1 asks of a registry, as a table of cases.
 //!
-//! The table is run against the in-memory registry, against its imitation of
-//! docker-registry 2.8, and, when `OCIREPO_CONFORMANCE_URL` names one, against a real
-//! docker-registry over HTTP (an empty one, with deletion switched on). What the latter
-//! does otherwise is listed, and must be exactly what fails: so the list cannot rot, and
-//! the imitation cannot drift from what it imitates.
+//! The table is run against the in-memory registry and against its imitation of
+//! docker-registry 2.8; and over HTTP, where environment variables tell:
+//!
+//! - `OCIREPO_CONFORMANCE_URL` names a docker-registry 2.8, with deletion switched on;
+//! - `OCIREPO_CONFORMANCE_OWN_URL` names an `ocirepo registry`.
+//!
+//! What docker-registry does otherwise is listed, and must be exactly what fails: so the
+//! list cannot rot, and the imitation cannot drift from what it imitates.
 
 #![allow(clippy::unwrap_used, reason = "all of this is a test")]
 
@@ -100,17 +103,34 @@ fn the_imitation_of_docker_registry_differs_as_it_does() {
 }
 
 #[test]
-#[allow(clippy::disallowed_methods, reason = "a real registry outlives a run")]
 fn docker_registry_differs_as_is_known() {
-    let Ok(url) = std::env::var("OCIREPO_CONFORMANCE_URL") else {
-        println!("skipped: OCIREPO_CONFORMANCE_URL names no registry");
-        return;
+    if let Some(failed) = failures_over_http("OCIREPO_CONFORMANCE_URL") {
+        assert_eq!(failed, known_differences());
+    }
+}
+
+#[test]
+fn the_registry_passes_every_case_over_http() {
+    if let Some(failed) = failures_over_http("OCIREPO_CONFORMANCE_OWN_URL") {
+        assert!(failed.is_empty(), "{failed:?}");
+    }
+}
+
+/// Runs every case against the registry an environment variable names; says so when it
+/// names none.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a registry outlives a run, whose repositories need names of their own"
+)]
+fn failures_over_http(variable: &str) -> Option<BTreeSet<&'static str>> {
+    let Ok(url) = std::env::var(variable) else {
+        println!("skipped: {variable} names no registry");
+        return None;
     };
     let mut target = OverHttp::new(&url).unwrap();
-    // A name of its own for each run: the registry may have seen others.
     let run = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap();
-    let failed = failures(&mut target, &format!("conformance/{}", run.as_nanos()));
-    assert_eq!(failed, known_differences());
+    let namespace = format!("conformance/{}", run.as_nanos());
+    Some(failures(&mut target, &namespace))
 }

@@ -49,6 +49,9 @@ pub(crate) struct Command {
     /// Refuse to delete
     #[arg(long)]
     no_delete: bool,
+    /// Refuse manifests that name blobs or manifests that were not pushed
+    #[arg(long)]
+    strict: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -102,8 +105,7 @@ fn config(command: &Command) -> Result<Config, Failure> {
         auth,
         cors: command.cors.then(Cors::default),
         delete: !command.no_delete,
-        // A manifest that names what is not there is a publisher's mistake.
-        sparse: false,
+        sparse: !command.strict,
         // Nobody reads the log of this process.
         log_limit: 0,
         seed,
