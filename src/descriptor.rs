@@ -36,7 +36,7 @@ pub struct Descriptor {
     /// The content itself, embedded, as it came; [`Descriptor::embedded`] checks it.
     pub data: Option<Vec<u8>>,
     /// Platform of the image, for descriptors inside an index.
-    pub platform: Option<Platform>,
+    pub platform: Option<Box<Platform>>,
     /// Type of the artifact, for descriptors of manifests.
     pub artifact_type: Option<String>,
     /// Fields this crate gives no meaning to, kept for whoever does.
@@ -215,7 +215,7 @@ impl<'de> Visitor<'de> for DescriptorVisitor {
         let mut urls: Option<Option<Vec<String>>> = None;
         let mut annotations: Option<Option<BTreeMap<String, String>>> = None;
         let mut data: Option<Option<Base64>> = None;
-        let mut platform: Option<Option<Platform>> = None;
+        let mut platform: Option<Option<Box<Platform>>> = None;
         let mut artifact_type: Option<Option<String>> = None;
         let mut unknown = Map::new();
         while let Some(field) = map.next_key()? {

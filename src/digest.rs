@@ -108,6 +108,15 @@ impl Digest {
     /// A digest from an algorithm and its hex digits, which may be of either case
     /// (rpm-md checksums are written by many tools).
     pub fn from_hex(algorithm: Algorithm, hex: &str) -> Result<Self, ParseDigestError> {
+        Self::decode(algorithm, hex, |digit| EITHER_CASE[usize::from(digit)])
+    }
+
+    /// Decodes digits by what each is `worth`, more than 15 standing for none.
+    fn decode(
+        algorithm: Algorithm,
+        hex: &str,
+        worth: impl Fn(u8) -> u8,
+    ) -> Result<Self, ParseDigestError> {
         if hex.len() != algorithm.len() * 2 {
             return Err(ParseDigestError(Problem::Length {
                 algorithm,
@@ -118,12 +127,14 @@ impl Digest {
             algorithm,
             hash: [0; MAX_LEN],
         };
-        for (at, pair) in hex.as_bytes().chunks_exact(2).enumerate() {
-            let (high, low) = (nibble(pair[0]), nibble(pair[1]));
-            let (Some(high), Some(low)) = (high, low) else {
-                return Err(ParseDigestError(Problem::NotHex));
-            };
-            digest.hash[at] = high << 4 | low;
+        let mut worst = 0;
+        for (byte, pair) in digest.hash.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
+            let (high, low) = (worth(pair[0]), worth(pair[1]));
+            worst |= high | low;
+            *byte = high << 4 | low;
+        }
+        if worst > 15 {
+            return Err(ParseDigestError(Problem::NotHex));
         }
         Ok(digest)
     }
@@ -151,13 +162,22 @@ impl Digest {
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
+// Manifests have thousands of digests, so what a digit is worth is looked up.
+const LOWER_CASE: [u8; 256] = worths(false);
+const EITHER_CASE: [u8; 256] = worths(true);
+
+const fn worths(upper: bool) -> [u8; 256] {
+    let mut worths = [0xff; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        let lower = DIGITS[digit as usize];
+        worths[lower as usize] = digit;
+        if upper {
+            worths[lower.to_ascii_uppercase() as usize] = digit;
+        }
+        digit += 1;
     }
+    worths
 }
 
 impl fmt::Display for Digest {
@@ -182,10 +202,7 @@ impl FromStr for Digest {
             .split_once(':')
             .ok_or(ParseDigestError(Problem::NoColon))?;
         let algorithm = Algorithm::from_name(name).ok_or(ParseDigestError(Problem::Algorithm))?;
-        if hex.bytes().any(|b| b.is_ascii_uppercase()) {
-            return Err(ParseDigestError(Problem::NotHex));
-        }
-        Self::from_hex(algorithm, hex)
+        Self::decode(algorithm, hex, |digit| LOWER_CASE[usize::from(digit)])
     }
 }
 

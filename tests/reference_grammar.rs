@@ -16,10 +16,11 @@ static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
     let whole = format!(
         r"\A(?:(?<host>{host})/)?(?<name>{component}(?:/{component})*)(?::(?<tag>{tag}))?(?:@(?<digest>{digest}))?\z"
     );
-    Regex::new(&whole).unwrap()
+    Regex::new(&whole).expect("the grammar is a regular expression")
 });
 
-static BARE_HEX: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\A[a-f0-9]{64}\z").unwrap());
+static BARE_HEX: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\A[a-f0-9]{64}\z").expect("this is one too"));
 
 #[derive(Debug, PartialEq)]
 struct Parts {

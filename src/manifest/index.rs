@@ -65,7 +65,7 @@ impl ImageIndex {
     pub fn select(&self, wanted: &Platform) -> Option<&Descriptor> {
         self.manifests
             .iter()
-            .filter_map(|manifest| Some((wanted.rank(manifest.platform.as_ref()?)?, manifest)))
+            .filter_map(|manifest| Some((wanted.rank(manifest.platform.as_deref()?)?, manifest)))
             .min_by_key(|(rank, _)| *rank)
             .map(|(_, manifest)| manifest)
     }

@@ -18,6 +18,7 @@ pub struct ManifestError(Problem);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Problem {
+    Utf8(usize),
     Json(String),
     Schema(Option<u64>),
     Type(String),
@@ -38,6 +39,7 @@ impl fmt::Display for ManifestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("cannot read manifest: ")?;
         match &self.0 {
+            Problem::Utf8(at) => write!(f, "it is not text in UTF-8, at byte {at}"),
             Problem::Json(error) => f.write_str(error),
             Problem::Schema(Some(1)) => f.write_str(
                 "it is of Docker's schema 1, which is not supported; \
@@ -107,7 +109,10 @@ enum Kind {
 }
 
 pub(super) fn body(content_type: Option<&str>, raw: &[u8]) -> Result<Body, ManifestError> {
-    let document: Document = serde_json::from_slice(raw)
+    // Checked once as a whole, and not again for each string.
+    let text = std::str::from_utf8(raw)
+        .map_err(|error| ManifestError(Problem::Utf8(error.valid_up_to())))?;
+    let document: Document = serde_json::from_str(text)
         .map_err(|error| ManifestError(Problem::Json(error.to_string())))?;
     document.classify(content_type).map_err(ManifestError)
 }

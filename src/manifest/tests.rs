@@ -152,6 +152,15 @@ fn what_is_no_manifest_or_two_at_once_is_refused() {
 }
 
 #[test]
+fn what_is_not_text_is_refused_with_the_place() {
+    let error = Manifest::parse(None, b"{\"x\":\"\xff\"}".to_vec()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot read manifest: it is not text in UTF-8, at byte 6"
+    );
+}
+
+#[test]
 fn deep_documents_are_refused_without_recursion() {
     let text = format!(r#"{{"schemaVersion":2,"x":{}"#, "[".repeat(1 << 20));
     let error = parse(None, &text).unwrap_err().to_string();
@@ -236,7 +245,7 @@ fn a_digest_of_another_algorithm_can_be_asked_for() {
 #[test]
 fn the_nearest_platform_is_selected() {
     let entry = |platform: Option<&str>, size| Descriptor {
-        platform: platform.map(|text| text.parse().unwrap()),
+        platform: platform.map(|text| Box::new(text.parse().unwrap())),
         ..Descriptor::new(OCI_MANIFEST, Digest::of(b""), size)
     };
     let index = ImageIndex::new()

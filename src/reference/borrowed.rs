@@ -10,7 +10,7 @@ use crate::digest::Digest;
 /// The registry of names that do not say theirs.
 pub(super) const DEFAULT_REGISTRY: &str = "docker.io";
 /// What [`DEFAULT_REGISTRY`] was called once.
-const LEGACY_REGISTRY: &str = "index.docker.io";
+pub(super) const LEGACY_REGISTRY: &str = "index.docker.io";
 /// The namespace of one-component names in [`DEFAULT_REGISTRY`].
 const OFFICIAL: &str = "library/";
 

@@ -3,12 +3,12 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Serialize, Serializer};
 use url::{Host, Url};
 
-use super::borrowed::DEFAULT_REGISTRY;
+use super::borrowed::{DEFAULT_REGISTRY, LEGACY_REGISTRY};
 use super::error::{Fault, Part, Problem, ReferenceError};
 use super::grammar;
 
@@ -52,7 +52,8 @@ struct Address {
     scheme: Scheme,
     /// Host and port as written.
     authority: String,
-    base: Url,
+    /// Made when first asked for: most references are never followed.
+    base: OnceLock<Url>,
 }
 
 impl Registry {
@@ -61,14 +62,14 @@ impl Registry {
     /// An error unless it follows Docker's grammar for registries and a URL can be
     /// made of it. `index.docker.io` is `docker.io`.
     pub fn new(scheme: Scheme, authority: &str) -> Result<Self, ReferenceError> {
-        let check = |authority: &str| {
-            grammar::authority(authority)?;
-            Self::addressed(scheme, authority).ok_or(Fault {
-                at: 0,
-                problem: Problem::Unaddressable,
+        grammar::authority(authority)
+            .and_then(|()| {
+                match plainly_addressable(authority) || url(scheme, authority).is_some() {
+                    true => Ok(Self::addressable(scheme, authority)),
+                    false => Fault::new(0, Problem::Unaddressable),
+                }
             })
-        };
-        check(authority).map_err(|fault| fault.within(Part::Registry, 0))
+            .map_err(|fault| fault.within(Part::Registry, 0))
     }
 
     /// A registry spoken to over https unless it is on this very machine, where people
@@ -79,21 +80,16 @@ impl Registry {
         Ok(registry.with_scheme(scheme))
     }
 
-    fn addressed(scheme: Scheme, authority: &str) -> Option<Self> {
+    fn addressable(scheme: Scheme, authority: &str) -> Self {
         let authority = match authority {
-            "index.docker.io" => DEFAULT_REGISTRY,
+            LEGACY_REGISTRY => DEFAULT_REGISTRY,
             other => other,
         };
-        let host = match authority.eq_ignore_ascii_case(DEFAULT_REGISTRY) {
-            true => DEFAULT_REGISTRY_API,
-            false => authority,
-        };
-        let base = Url::parse(&format!("{scheme}://{host}/")).ok()?;
-        Some(Self(Arc::new(Address {
+        Self(Arc::new(Address {
             scheme,
             authority: authority.to_owned(),
-            base,
-        })))
+            base: OnceLock::new(),
+        }))
     }
 
     /// How it is spoken to.
@@ -109,13 +105,16 @@ impl Registry {
     /// The root of the registry's host, with a slash at the end; its API is at `v2/`
     /// below. Docker Hub's is `https://registry-1.docker.io/`.
     pub fn base(&self) -> Url {
-        self.0.base.clone()
+        self.url().clone()
     }
 
     /// Whether it is on this very machine: 127.0.0.0/8, `::1`, `localhost` or a name
     /// below `localhost` (RFC 6761).
     pub fn is_loopback(&self) -> bool {
-        match self.0.base.host() {
+        if !may_be_loopback(self.authority()) {
+            return false;
+        }
+        match self.url().host() {
             Some(Host::Ipv4(address)) => address.is_loopback(),
             Some(Host::Ipv6(address)) => address.is_loopback(),
             Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -128,8 +127,14 @@ impl Registry {
         if scheme == self.scheme() {
             return self;
         }
-        // An authority that made a URL with one scheme makes one with the other.
-        Self::addressed(scheme, self.authority()).unwrap_or(self)
+        Self::addressable(scheme, self.authority())
+    }
+
+    fn url(&self) -> &Url {
+        self.0.base.get_or_init(|| {
+            url(self.scheme(), self.authority())
+                .expect("a registry is addressable by construction, with either scheme")
+        })
     }
 
     /// The scheme `oci://` and Docker's references stand for.
@@ -139,6 +144,36 @@ impl Registry {
             false => Scheme::Https,
         }
     }
+}
+
+/// The root of a registry's host, when its authority makes a URL.
+fn url(scheme: Scheme, authority: &str) -> Option<Url> {
+    let host = match authority.eq_ignore_ascii_case(DEFAULT_REGISTRY) {
+        true => DEFAULT_REGISTRY_API,
+        false => authority,
+    };
+    Url::parse(&format!("{scheme}://{host}/")).ok()
+}
+
+/// Whether it needs no URL parser to see that an authority of legal grammar makes a
+/// URL: a domain name that cannot be taken for an IPv4 address (whose last label would
+/// begin with a digit) and has no Punycode to decode, and a port in range.
+fn plainly_addressable(authority: &str) -> bool {
+    let (host, port) = authority.split_once(':').unwrap_or((authority, "0"));
+    let last = host.rsplit('.').next().unwrap_or_default();
+    last.starts_with(|c: char| c.is_ascii_alphabetic())
+        && !host.contains("--")
+        && port.parse::<u16>().is_ok()
+}
+
+/// Whether an authority is worth a closer look: addresses begin with a digit or a
+/// bracket.
+fn may_be_loopback(authority: &str) -> bool {
+    let host = authority.split(':').next().unwrap_or_default();
+    let name = "localhost";
+    let ending = (host.len().checked_sub(name.len())).and_then(|at| host.get(at..));
+    authority.starts_with(|c: char| c.is_ascii_digit() || c == '[')
+        || ending.is_some_and(|ending| ending.eq_ignore_ascii_case(name))
 }
 
 impl PartialEq for Registry {

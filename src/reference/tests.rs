@@ -110,6 +110,9 @@ fn an_owned_reference_can_be_addressed() {
         match Reference::try_from(parts) {
             Ok(reference) => {
                 assert_eq!(reference.as_parts(), parts);
+                let registry = reference.registry();
+                let http = registry.clone().with_scheme(Scheme::Http);
+                assert!(registry.base().has_host() && http.base().has_host());
                 assert_eq!(reference.to_string(), parts.to_string());
                 assert_eq!(
                     reference.familiar().to_string(),
@@ -484,6 +487,7 @@ proptest! {
                 if let Ok(owned) = text.parse::<Reference>() {
                     prop_assert_eq!(owned.as_parts(), parts);
                     prop_assert_eq!(owned.to_string(), canonical);
+                    prop_assert!(owned.registry().base().has_host());
                     let location = Location::from(owned);
                     prop_assert_eq!(Location::parse(&location.to_string()), Ok(location));
                 }
