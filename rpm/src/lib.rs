@@ -3,17 +3,21 @@
 //! | what | where |
 //! | --- | --- |
 //! | the list of metadata files | [`repomd`] |
-//! | checksums and paths | [`checksum`], [`href`] |
+//! | a metadata file, verified and decompressed | [`metadata`], [`compression`] |
+//! | checksums, paths and versions | [`checksum`], [`href`], [`evr`] |
 //! | errors and caps | [`error`], [`limits`] |
 //! | names of files in the `tree` layout | [`name`] |
 //! | signatures of `repomd.xml` | [`signature`] |
 //! | writing rpm-md | [`mod@write`] |
 
 pub mod checksum;
+pub mod compression;
 pub mod error;
+pub mod evr;
 mod fields;
 pub mod href;
 pub mod limits;
+pub mod metadata;
 pub mod name;
 pub mod repomd;
 pub mod signature;
