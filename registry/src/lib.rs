@@ -59,6 +59,11 @@ mod tags;
 mod token;
 mod uploads;
 
+/// Its examples must go on working.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/registry.md")]
+struct Manual;
+
 pub use auth::{Account, Auth, Rights, Scheme};
 pub use config::Config;
 pub use cors::Cors;

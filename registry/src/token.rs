@@ -101,6 +101,7 @@ impl Registry {
             .map(|scope| scope.granted(asker.rights))
             .collect();
         let granted: Vec<_> = scopes.iter().map(Scope::to_string).collect();
+        self.tokens.access.retain(|_, held| ask.now < held.expires);
         let token = self.new_token(ask.now.saturating_add(lifetime), scopes);
         let mut answer = json!({
             "token": token,
@@ -112,12 +113,7 @@ impl Registry {
             || form.get("access_type") == Some("offline")
             || form.get("grant_type") == Some("refresh_token");
         if let (true, Some(name)) = (offline, asker.name) {
-            let refresh = match form.get("refresh_token") {
-                Some(refresh) => refresh.to_owned(),
-                None => self.unique_id("refresh"),
-            };
-            answer["refresh_token"] = json!(refresh);
-            self.tokens.refresh.insert(refresh, name);
+            answer["refresh_token"] = json!(self.refresh_token(name));
         }
         Ok(Reply::new(StatusCode::OK).json(&answer))
     }
@@ -148,6 +144,17 @@ impl Registry {
             rights,
             name: Some(name.to_owned()),
         })
+    }
+
+    /// The refresh token of an account, which has one for good.
+    fn refresh_token(&mut self, name: String) -> String {
+        let mut known = self.tokens.refresh.iter();
+        if let Some((token, _)) = known.find(|(_, owner)| **owner == name) {
+            return token.clone();
+        }
+        let token = self.unique_id("refresh");
+        self.tokens.refresh.insert(token.clone(), name);
+        token
     }
 
     fn new_token(&mut self, expires: u64, scopes: Vec<Scope>) -> String {
