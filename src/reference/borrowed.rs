@@ -148,7 +148,8 @@ impl<'a> ReferenceRef<'a> {
     }
 
     /// The short form people write: without `docker.io`, and without `library/` before
-    /// a single component.
+    /// a single component. It means the same reference, except where 64 hex digits
+    /// remain, which alone are none.
     pub fn familiar(&self) -> Familiar<'a> {
         Familiar(*self)
     }
