@@ -18,7 +18,9 @@ use crate::script::{Fault, Quirk, TokenField};
 /// What is answered in place of doing anything, if the script says so.
 pub(crate) fn instead(ask: &Ask, route: &Route) -> Option<Reply> {
     ask.quirks.iter().find_map(|quirk| match quirk {
-        Quirk::Status(status) => Some(refuse(*status, Code::Unsupported, "the script says so")),
+        Quirk::Status(status) | Quirk::EarlyHead(status) => {
+            Some(refuse(*status, Code::Unsupported, "the script says so"))
+        }
         Quirk::Unprocessed => Some(Reply::new(StatusCode::SERVICE_UNAVAILABLE)),
         Quirk::TooManyRequests { retry_after } => Some(too_many(retry_after.as_deref())),
         Quirk::Redirect { origin } => {
@@ -217,7 +219,6 @@ pub(crate) fn fault(ask: &Ask) -> Option<Fault> {
             Quirk::CutAfter(bytes) => fault.cut_after = Some(*bytes),
             Quirk::Reset | Quirk::LostAfter(_) => fault.reset = true,
             Quirk::Unprocessed => fault.unprocessed = true,
-            Quirk::EarlyHead => fault.early = true,
             Quirk::Delay(ms) => fault.delay_ms = fault.delay_ms.saturating_add(*ms),
             _ => {}
         }

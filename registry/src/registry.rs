@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::ALLOW;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use ocirepo::digest::{Algorithm, Digest, Hasher};
 
 use crate::auth::Tokens;
@@ -22,7 +22,8 @@ use crate::uploads::Uploads;
 ///
 /// Methods, by kind:
 ///
-/// - the exchange: [`handle`](Self::handle), and nothing else a client could cause;
+/// - the exchange: [`handle`](Self::handle), and nothing else a client could cause
+///   ([`answers_early`](Self::answers_early) is for whoever carries requests);
 /// - misbehaviour: [`script`](Self::script), [`clear_script`](Self::clear_script);
 /// - what happened: [`log`](Self::log), [`clear_log`](Self::clear_log);
 /// - setting the scene without requests: [`put_blob`](Self::put_blob),
@@ -95,6 +96,12 @@ impl Registry {
             sent: response.body().len() as u64,
         });
         response
+    }
+
+    /// Whether the script wants a request answered before its body is read. Such a
+    /// request is [handled](Self::handle) with what there is of its body.
+    pub fn answers_early(&self, method: &Method, path: &str) -> bool {
+        self.script.answers_early(method, path)
     }
 
     fn answer(&mut self, ask: &Ask, route: &Route) -> Reply {

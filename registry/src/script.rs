@@ -81,20 +81,30 @@ impl Rule {
         self
     }
 
+    /// Whether the rule would apply to this request.
+    fn would_apply(&self, method: &Method, path: &str) -> bool {
+        let nth = self.seen.saturating_add(1);
+        let due = match self.times {
+            Times::Always => true,
+            Times::Nth(n) => nth == n,
+            Times::First(n) => nth <= n,
+            Times::After(n) => nth > n,
+        };
+        due && self.covers(method, path)
+    }
+
     /// Whether the rule applies to this request, which is counted when it matches.
     fn applies(&mut self, method: &Method, path: &str) -> bool {
-        if self.method.as_ref().is_some_and(|wanted| wanted != method)
-            || self.path.as_ref().is_some_and(|p| !matches(p, path))
-        {
-            return false;
+        let applies = self.would_apply(method, path);
+        if self.covers(method, path) {
+            self.seen = self.seen.saturating_add(1);
         }
-        self.seen = self.seen.saturating_add(1);
-        match self.times {
-            Times::Always => true,
-            Times::Nth(n) => self.seen == n,
-            Times::First(n) => self.seen <= n,
-            Times::After(n) => self.seen > n,
-        }
+        applies
+    }
+
+    fn covers(&self, method: &Method, path: &str) -> bool {
+        self.method.as_ref().is_none_or(|wanted| wanted == method)
+            && self.path.as_ref().is_none_or(|p| matches(p, path))
     }
 }
 
@@ -255,9 +265,10 @@ pub enum Quirk {
     /// The connection is lost, and known to be lost, before the request was looked at:
     /// an HTTP/2 stream that is refused, a `GOAWAY`. Nothing was carried out.
     Unprocessed,
-    /// The answer goes out before the request's body was read: servers refuse large
-    /// uploads like this.
-    EarlyHead,
+    /// Answers with this status before the request's body was read, as servers refuse
+    /// uploads that are too large or not allowed. Whoever carries requests asks
+    /// [`Registry::answers_early`](crate::Registry::answers_early) first.
+    EarlyHead(StatusCode),
     /// Of an upload's piece only this many bytes arrive, then the connection is lost.
     LostAfter(usize),
     /// The answer takes this many milliseconds.
@@ -291,8 +302,6 @@ pub struct Fault {
     pub reset: bool,
     /// Lose it in a way that tells the client that nothing was carried out.
     pub unprocessed: bool,
-    /// Send the answer before reading the request's body.
-    pub early: bool,
     /// Lose the connection after this many bytes of the body.
     pub cut_after: Option<u64>,
 }
@@ -308,6 +317,13 @@ impl Script {
 
     pub(crate) fn clear(&mut self) {
         self.0.clear();
+    }
+
+    /// Whether a request would be answered before its body is read.
+    pub(crate) fn answers_early(&self, method: &Method, path: &str) -> bool {
+        self.0
+            .iter()
+            .any(|rule| matches!(rule.quirk, Quirk::EarlyHead(_)) && rule.would_apply(method, path))
     }
 
     /// The quirks that befall a request, in the order of the rules.

@@ -275,8 +275,15 @@ impl Simulator {
         lost: bool,
     ) -> Option<Stage> {
         let exchange = request.exchange;
+        let origin = request.url.origin().ascii_serialization();
+        let early = self
+            .registries
+            .get(&origin)
+            .is_some_and(|registry| registry.answers_early(&request.method, request.url.path()));
         let body = match &request.body {
             Body::Empty => Bytes::new(),
+            // The answer is there before anything is sent.
+            Body::Source(_) if early => Bytes::new(),
             Body::Bytes(bytes) => Bytes::from(bytes.clone()),
             Body::Source(range) => {
                 let operation = request.operation?;
@@ -304,7 +311,6 @@ impl Simulator {
             self.lose(session, exchange, Cause::Reset, None, source);
             return None;
         }
-        let origin = request.url.origin().ascii_serialization();
         let Some(registry) = self.registries.get_mut(&origin) else {
             let source = request.source.take();
             self.lose(session, exchange, Cause::Unreachable, None, source);
@@ -342,8 +348,12 @@ impl Simulator {
             .copied()
             .unwrap_or_default();
         self.pass(fault.delay_ms);
-        if lost || fault.reset {
-            self.lose(session, exchange, Cause::Reset, None, None);
+        if lost || fault.reset || fault.unprocessed {
+            let cause = match fault.unprocessed {
+                true => Cause::Unprocessed,
+                false => Cause::Reset,
+            };
+            self.lose(session, exchange, cause, None, None);
             return None;
         }
         let (parts, body) = response.into_parts();

@@ -22,16 +22,29 @@ fn faults_add_up() {
     let mut scene = Scene::with(Rule::new(Quirk::CutAfter(3)));
     scene.registry.script(Rule::new(Quirk::Delay(40)));
     scene.registry.script(Rule::new(Quirk::Delay(2)));
-    scene.registry.script(Rule::new(Quirk::EarlyHead));
     assert_eq!(
         fault(&scene.get("/v2/")),
         Fault {
             delay_ms: 42,
-            early: true,
             cut_after: Some(3),
             ..Fault::default()
         }
     );
+}
+
+#[test]
+fn an_early_answer_is_announced_and_looks_at_no_body() {
+    let quirk = Quirk::EarlyHead(http::StatusCode::PAYLOAD_TOO_LARGE);
+    let mut scene = Scene::with(Rule::new(quirk).method(Method::PATCH).nth(2));
+    let upload = scene.start_upload();
+    let early = |scene: &Scene| scene.registry.answers_early(&Method::PATCH, &upload);
+    assert!(!early(&scene), "the first is not");
+    assert_eq!(scene.patch(&upload, "con").status(), 202);
+    assert!(early(&scene));
+    assert!(early(&scene), "asking does not count");
+    assert_eq!(scene.patch(&upload, "").status(), 413);
+    assert!(!early(&scene));
+    assert_eq!(scene.close_upload(&upload, b"con").status(), 201);
 }
 
 #[test]
