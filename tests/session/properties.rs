@@ -67,21 +67,21 @@ fn tag() -> Tag {
 
 fn ask() -> impl Strategy<Value = Ask> {
     prop_oneof![
-        (0..5usize).prop_map(Ask::Bytes),
-        (0..5usize).prop_map(Ask::Stream),
-        (0..5usize, 0..400u64, 0..400u64).prop_map(|(n, a, b)| Ask::Range(n, a, b)),
-        Just(Ask::Missing),
-        (
+        1 => (0..5usize).prop_map(Ask::Bytes),
+        3 => (0..5usize).prop_map(Ask::Stream),
+        1 => (0..5usize, 0..400u64, 0..400u64).prop_map(|(n, a, b)| Ask::Range(n, a, b)),
+        1 => Just(Ask::Missing),
+        1 => (
             0..3000usize,
             any::<bool>(),
             proptest::option::of(1..2000u64)
         )
             .prop_map(|(len, known, chunk)| Ask::Push { len, known, chunk }),
-        Just(Ask::Resolve),
-        Just(Ask::Manifest),
-        Just(Ask::Tags),
-        Just(Ask::Referrers),
-        (0..60usize).prop_map(Ask::Cancelled),
+        1 => Just(Ask::Resolve),
+        1 => Just(Ask::Manifest),
+        1 => Just(Ask::Tags),
+        1 => Just(Ask::Referrers),
+        1 => (0..60usize).prop_map(Ask::Cancelled),
     ]
 }
 
@@ -110,65 +110,65 @@ fn harmless() -> impl Strategy<Value = Quirk> {
 fn harmful() -> impl Strategy<Value = Quirk> {
     let statuses = [400, 401, 403, 404, 405, 408, 413, 416, 429, 500, 503];
     prop_oneof![
-        proptest::sample::select(statuses.to_vec())
+        1 => proptest::sample::select(statuses.to_vec())
             .prop_map(|status| Quirk::Status(StatusCode::from_u16(status).unwrap())),
-        proptest::sample::select(&[200u16, 201, 202, 204, 206][..])
+        1 => proptest::sample::select(&[200u16, 201, 202, 204, 206][..])
             .prop_map(|status| Quirk::AnswerWith(StatusCode::from_u16(status).unwrap())),
-        proptest::option::of(0..100u32).prop_map(|after| Quirk::TooManyRequests {
+        1 => proptest::option::of(0..100u32).prop_map(|after| Quirk::TooManyRequests {
             retry_after: after.map(|s| s.to_string())
         }),
-        Just(Quirk::Redirect {
+        1 => Just(Quirk::Redirect {
             origin: "https://mirror.example".into()
         }),
-        Just(Quirk::Redirect {
+        1 => Just(Quirk::Redirect {
             origin: "http://registry.example".into()
         }),
-        Just(Quirk::Redirect {
+        1 => Just(Quirk::Redirect {
             origin: ORIGIN.into()
         }),
-        Just(Quirk::StorageRedirect {
+        1 => Just(Quirk::StorageRedirect {
             origin: "https://storage.example".into()
         }),
-        Just(Quirk::NoChunkedUpload),
-        Just(Quirk::EmptyPutRefused),
-        Just(Quirk::SinglePostIgnored),
-        (1..3000u64).prop_map(Quirk::ChunkLimit),
-        Just(Quirk::LocationOrigin("https://uploads.example".into())),
-        Just(Quirk::LocationOrigin("http://registry.example".into())),
-        Just(Quirk::LinkOrigin("https://thief.example".into())),
-        (0..400usize).prop_map(|at| Quirk::Corrupt { at }),
-        vec(any::<u8>(), 0..50).prop_map(Quirk::Surplus),
-        vec(any::<u8>(), 0..50).prop_map(Quirk::Body),
-        Just(Quirk::SetHeader(
+        1 => Just(Quirk::NoChunkedUpload),
+        1 => Just(Quirk::EmptyPutRefused),
+        1 => Just(Quirk::SinglePostIgnored),
+        1 => (1..3000u64).prop_map(Quirk::ChunkLimit),
+        1 => Just(Quirk::LocationOrigin("https://uploads.example".into())),
+        1 => Just(Quirk::LocationOrigin("http://registry.example".into())),
+        1 => Just(Quirk::LinkOrigin("https://thief.example".into())),
+        8 => (0..400usize).prop_map(|at| Quirk::Corrupt { at }),
+        1 => vec(any::<u8>(), 0..50).prop_map(Quirk::Surplus),
+        1 => vec(any::<u8>(), 0..50).prop_map(Quirk::Body),
+        1 => Just(Quirk::SetHeader(
             header("content-range"),
             "bytes 5-9/10".into()
         )),
-        Just(Quirk::SetHeader(
+        1 => Just(Quirk::SetHeader(
             header("content-length"),
             "99999999999".into()
         )),
-        Just(Quirk::SetHeader(
+        1 => Just(Quirk::SetHeader(
             header("location"),
             "https://thief.example/x?y".into()
         )),
-        Just(Quirk::SetHeader(
+        1 => Just(Quirk::SetHeader(
             header("range"),
             "0-18446744073709551615".into()
         )),
-        Just(Quirk::SetHeader(header("link"), "<?n=1>; rel=next".into())),
-        Just(Quirk::SetHeader(header("content-type"), "text/html".into())),
-        Just(Quirk::WithoutHeader(header("location"))),
-        Just(Quirk::TokensRevoked),
-        Just(Quirk::ExpiresIn(Some(1))),
-        Just(Quirk::Challenges(vec![
+        1 => Just(Quirk::SetHeader(header("link"), "<?n=1>; rel=next".into())),
+        1 => Just(Quirk::SetHeader(header("content-type"), "text/html".into())),
+        1 => Just(Quirk::WithoutHeader(header("location"))),
+        1 => Just(Quirk::TokensRevoked),
+        1 => Just(Quirk::ExpiresIn(Some(1))),
+        1 => Just(Quirk::Challenges(vec![
             "Bearer realm=\"https://thief.example/t\"".into()
         ])),
-        Just(Quirk::Challenges(vec!["Basic".into(), "{own}".into()])),
-        Just(Quirk::Challenges(vec![])),
-        (0..400u64).prop_map(Quirk::CutAfter),
-        (0..400usize).prop_map(Quirk::LostAfter),
-        (0..100_000u64).prop_map(Quirk::Delay),
-        Just(Quirk::Reset),
+        1 => Just(Quirk::Challenges(vec!["Basic".into(), "{own}".into()])),
+        1 => Just(Quirk::Challenges(vec![])),
+        1 => (0..400u64).prop_map(Quirk::CutAfter),
+        1 => (0..400usize).prop_map(Quirk::LostAfter),
+        1 => (0..100_000u64).prop_map(Quirk::Delay),
+        1 => Just(Quirk::Reset),
     ]
 }
 
