@@ -19,6 +19,9 @@ mod referrers;
 mod resolve;
 pub(crate) mod value;
 
+#[cfg(test)]
+mod graphs;
+
 use std::fmt;
 use std::marker::PhantomData;
 

@@ -1,11 +1,11 @@
 //! Pull a blob into a sink.
 //!
 //! ```text
-//! Fetching --200/206--> Fetching(body) --verified--> done
-//! Fetching --416--> Fetching            from the start, once
-//! Fetching(body) --cut--> Fetching      from the last byte taken
-//! Fetching(body) --mismatch--> Fetching from the start, once, if bytes were resumed
-//! Fetching(body) --mismatch--> failed
+//! Fetching --200/206, verified--> done
+//! Fetching --cut--> Fetching             from the last byte taken
+//! Fetching --416--> Fetching             from the start, once
+//! Fetching --mismatch--> Fetching        from the start, once, if bytes were resumed
+//! Fetching --mismatch--> failed
 //! ```
 
 use http::StatusCode;

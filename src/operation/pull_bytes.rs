@@ -1,8 +1,11 @@
 //! Pull a small blob, or a range of one, into memory.
 //!
 //! ```text
-//! PullBytes --200--> done if it hashes to its digest
-//! PullRange --206/200--> done, unverified
+//! PullBytes:
+//! Pulling --200, right digest--> done
+//!
+//! PullRange:
+//! Pulling --206/200--> done, unverified
 //! ```
 
 use std::ops::Range;

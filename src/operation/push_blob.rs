@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Checking --200--> done                 the registry has it
-//! Checking --404--> Mounting | Starting
+//! Checking --404--> Mounting | Single | Starting
 //! Mounting --201--> done
 //! Mounting --202--> Putting | Patching   it opened an upload instead
 //! Mounting --4xx--> Starting
@@ -16,10 +16,12 @@
 //! Putting, Patching --cut/416/413/401--> Asking
 //! Closing --cut--> Confirming            perhaps only the answer was lost
 //! Asking --204--> Putting | Patching | Closing
+//! Asking --more than was sent--> Starting
 //! Asking --404--> Confirming
 //! Confirming --200--> done
 //! Confirming --404--> Starting           a few times
 //! Putting, Patching, Closing --404--> Confirming
+//! Patching, Closing --refused--> Starting   to send all at once
 //! ```
 
 use std::ops::Range;
@@ -165,6 +167,11 @@ impl PushBlob {
     /// The answer to a request that opens an upload or does everything at once.
     fn started(&mut self, response: &Response) -> Step {
         match uploads::started(&response.head, &response.url) {
+            // Nothing was sent yet, and nothing was to be mounted.
+            Ok(Started::Done) if matches!(self.state, State::Starting) => Step::fail(Error::new(
+                ErrorKind::InvalidResponse,
+                "the registry said that the blob is complete before any of it was sent",
+            )),
             Ok(Started::Done) => self.done(false),
             Ok(Started::Upload {
                 location,
