@@ -31,21 +31,23 @@ pub enum ChecksumKind {
 }
 
 impl ChecksumKind {
+    const ALL: [Self; 6] = [
+        Self::Md5,
+        Self::Sha1,
+        Self::Sha224,
+        Self::Sha256,
+        Self::Sha384,
+        Self::Sha512,
+    ];
+
     /// The kind that a `type` attribute names, in any case.
     pub fn from_name(name: &str) -> Option<Self> {
-        let known = [
-            ("md5", Self::Md5),
-            ("sha", Self::Sha1),
-            ("sha1", Self::Sha1),
-            ("sha224", Self::Sha224),
-            ("sha256", Self::Sha256),
-            ("sha384", Self::Sha384),
-            ("sha512", Self::Sha512),
-        ];
-        known
+        if name.eq_ignore_ascii_case("sha") {
+            return Some(Self::Sha1);
+        }
+        Self::ALL
             .into_iter()
-            .find(|(known, _)| name.eq_ignore_ascii_case(known))
-            .map(|(_, kind)| kind)
+            .find(|kind| name.eq_ignore_ascii_case(kind.as_str()))
     }
 
     /// The name as the `type` attribute is written: `sha256`.
@@ -96,6 +98,15 @@ impl Checksum {
     pub fn parse(kind: &str, hex: &str) -> Result<Self, ChecksumError> {
         let kind = ChecksumKind::from_name(kind)
             .ok_or_else(|| ChecksumError::UnknownKind(excerpt(kind)))?;
+        Self::from_hex(kind, hex)
+    }
+
+    /// A checksum from a `pkgid` attribute, whose length tells its kind.
+    pub fn from_pkgid(hex: &str) -> Result<Self, ChecksumError> {
+        let kind = ChecksumKind::ALL
+            .into_iter()
+            .find(|kind| kind.hash_len() * 2 == hex.len())
+            .ok_or_else(|| ChecksumError::BadLength(excerpt(hex)))?;
         Self::from_hex(kind, hex)
     }
 
@@ -205,6 +216,8 @@ pub enum ChecksumError {
         /// The value, shortened.
         value: String,
     },
+    /// A `pkgid`, shortened, that is as long as the hash of no known function.
+    BadLength(String),
     /// The kind is recognised but proves nothing (MD5).
     Broken(ChecksumKind),
 }
@@ -221,6 +234,7 @@ impl fmt::Display for ChecksumError {
                 "invalid checksum `{value}`: {kind} takes {} hex digits",
                 kind.hash_len() * 2
             ),
+            Self::BadLength(value) => write!(f, "`{value}` is as long as no checksum"),
             Self::Broken(kind) => write!(
                 f,
                 "a {kind} checksum proves nothing and is not verified against; \

@@ -1,11 +1,16 @@
 //! Fields that several metadata files have.
 
 use std::io::BufRead;
+use std::sync::Arc;
 
-use crate::checksum::Checksum;
+use crate::checksum::{Checksum, ChecksumKind};
 use crate::error::{MetadataError, MetadataErrorKind, excerpt};
+use crate::evr::{Evr, Nevra, parse_epoch};
 use crate::href::Href;
-use crate::xml::{Element, Xml};
+use crate::intern::Interner;
+use crate::limits::Limits;
+use crate::package::{File, FileKind};
+use crate::xml::{Element, Xml, number};
 
 /// The text of the element just returned, a checksum of the kind that its `type`
 /// attribute names.
@@ -57,4 +62,139 @@ pub(crate) fn outside(href: Result<Href, crate::href::HrefError>) -> Result<Href
 /// An error for an element that must be there.
 pub(crate) fn missing(name: &str) -> MetadataError {
     MetadataError::malformed(format!("there is no <{name}>"))
+}
+
+/// The version that the attributes of an element spell out: `epoch`, `ver` and `rel`,
+/// or `version` and `release`. `None` when there is no version.
+pub(crate) fn optional_evr(
+    element: Element<'_>,
+    interner: &mut Interner,
+) -> Result<Option<Evr>, MetadataError> {
+    let (mut epoch, mut version, mut release) = (0, None, interner.text(""));
+    for attribute in element.attributes() {
+        let (name, value) = attribute?;
+        match name {
+            "epoch" if value.is_empty() || value == "None" => {}
+            "epoch" => {
+                epoch = parse_epoch(&value).ok_or_else(|| {
+                    MetadataError::malformed(format!("`{}` is not an epoch", excerpt(&value)))
+                })?;
+            }
+            "ver" | "version" => version = Some(interner.text(&value)),
+            "rel" | "release" => release = interner.text(&value),
+            _ => {}
+        }
+    }
+    Ok(version.map(|version| Evr {
+        epoch,
+        version,
+        release,
+    }))
+}
+
+/// [`optional_evr`] where it must be there.
+pub(crate) fn evr(element: Element<'_>, interner: &mut Interner) -> Result<Evr, MetadataError> {
+    optional_evr(element, interner)?.ok_or_else(|| {
+        MetadataError::malformed(format!("<{}> has no version", excerpt(element.name())))
+    })
+}
+
+/// The `file` element just returned. `hashes` is of what kind its `hash` is.
+pub(crate) fn file<R: BufRead>(
+    xml: &mut Xml<R>,
+    hashes: Option<ChecksumKind>,
+) -> Result<File, MetadataError> {
+    let (mut kind, mut checksum) = (FileKind::File, None);
+    for attribute in xml.element().attributes() {
+        let (name, value) = attribute?;
+        match (name, hashes) {
+            ("type", _) => kind = FileKind::from_name(&value),
+            ("hash", Some(hashes)) if !value.is_empty() => {
+                let hash = Checksum::from_hex(hashes, &value)
+                    .map_err(|e| MetadataError::malformed(e.to_string()))?;
+                checksum = Some(Box::new(hash));
+            }
+            _ => {}
+        }
+    }
+    Ok(File {
+        path: xml.text()?.into(),
+        kind,
+        checksum,
+    })
+}
+
+/// Adds to a list unless it is as long as it may be.
+pub(crate) fn push<T>(list: &mut Vec<T>, item: T, limits: &Limits) -> Result<(), MetadataError> {
+    if list.len() >= limits.entries {
+        return Err(MetadataError::new(
+            MetadataErrorKind::TooLarge,
+            format!("a list has more than {} entries", limits.entries),
+        ));
+    }
+    list.push(item);
+    Ok(())
+}
+
+/// How many packages the root element, just opened, says there are.
+pub(crate) fn declared<R: BufRead>(xml: &Xml<R>) -> Result<Option<u64>, MetadataError> {
+    // Some tools write nonsense; nothing depends on it.
+    let count = xml.element().attribute("packages")?;
+    Ok(count.and_then(|count| number(&count).ok()))
+}
+
+/// What errors call the package with that number, from 1.
+pub(crate) fn entry(count: u64, name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("package {count} ({name})"),
+        None => format!("package {count}"),
+    }
+}
+
+/// What `filelists` and `other` say of a package in its tag.
+pub(crate) struct Header {
+    pub(crate) pkgid: Checksum,
+    pub(crate) name: Arc<str>,
+    arch: Arc<str>,
+}
+
+impl Header {
+    /// The name with a version that was read meanwhile.
+    pub(crate) fn nevra(self, evr: Option<Evr>) -> Result<Nevra, MetadataError> {
+        Ok(Nevra {
+            name: self.name,
+            evr: evr.ok_or_else(|| missing("version"))?,
+            arch: self.arch,
+        })
+    }
+}
+
+/// Goes to the next `package` of `filelists` or `other`, and counts it; to the end of
+/// the document if there is none.
+pub(crate) fn next_package<R: BufRead>(
+    xml: &mut Xml<R>,
+    interner: &mut Interner,
+    count: &mut u64,
+) -> Result<Option<Header>, MetadataError> {
+    let root = 1;
+    while let Some(element) = xml.child(root)? {
+        if element.name() == "package" {
+            *count += 1;
+            return header(element, interner).map(Some).map_err(|error| {
+                let name = xml.element().attribute("name").ok().flatten();
+                error.in_entry(|| entry(*count, name.as_deref()))
+            });
+        }
+    }
+    xml.finish()?;
+    Ok(None)
+}
+
+fn header(element: Element<'_>, interner: &mut Interner) -> Result<Header, MetadataError> {
+    let pkgid = element.require("pkgid")?;
+    Ok(Header {
+        pkgid: Checksum::from_pkgid(&pkgid).map_err(|e| MetadataError::malformed(e.to_string()))?,
+        name: interner.text(&element.require("name")?),
+        arch: interner.text(&element.require("arch")?),
+    })
 }

@@ -3,6 +3,8 @@
 //! | what | where |
 //! | --- | --- |
 //! | the list of metadata files | [`repomd`] |
+//! | packages, as `primary` has them | [`primary`], [`package`] |
+//! | their files and change logs | [`filelists`], [`other`] |
 //! | a metadata file, verified and decompressed | [`metadata`], [`compression`] |
 //! | checksums, paths and versions | [`checksum`], [`href`], [`evr`] |
 //! | errors and caps | [`error`], [`limits`] |
@@ -15,10 +17,15 @@ pub mod compression;
 pub mod error;
 pub mod evr;
 mod fields;
+pub mod filelists;
 pub mod href;
+mod intern;
 pub mod limits;
 pub mod metadata;
 pub mod name;
+pub mod other;
+pub mod package;
+pub mod primary;
 pub mod repomd;
 pub mod signature;
 pub mod write;

@@ -84,7 +84,7 @@ impl Repomd {
 
     /// Reads `repomd.xml` under caps of your own. `file` is what errors call it.
     pub fn read<R: BufRead>(source: R, file: &str, limits: Limits) -> Result<Self, MetadataError> {
-        let mut xml = Xml::open(source, file, limits, "repomd")?;
+        let mut xml = Xml::open(source, file, limits, &["repomd"])?;
         parse(&mut xml).map_err(|error| xml.locate(error))
     }
 

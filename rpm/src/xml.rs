@@ -2,7 +2,8 @@
 //!
 //! Elements are visited as [`Xml::child`] of the element at a depth; whatever a
 //! caller does not look at is skipped, so unknown elements cost a parser nothing. Only
-//! the predefined entities and character references exist: a DOCTYPE is refused.
+//! the predefined entities and character references exist: a DOCTYPE that declares
+//! anything is refused.
 //! Every event takes at least four bytes of input, so work is linear in its size.
 
 use std::borrow::Cow;
@@ -39,12 +40,12 @@ enum Step {
 }
 
 impl<R: BufRead> Xml<R> {
-    /// Opens a document and its root element, which must have that name.
+    /// Opens a document and its root element, which must have one of those names.
     pub(crate) fn open(
         source: R,
         file: &str,
         limits: Limits,
-        root: &str,
+        roots: &[&str],
     ) -> Result<Self, MetadataError> {
         let mut reader = quick_xml::Reader::from_reader(Metered::new(source));
         reader.config_mut().expand_empty_elements = true;
@@ -59,13 +60,15 @@ impl<R: BufRead> Xml<R> {
             limits,
         };
         let problem = match xml.child(0) {
-            Ok(Some(element)) if element.name() == root => None,
+            Ok(Some(element)) if roots.contains(&element.name()) => None,
             Ok(Some(element)) => Some(MetadataError::malformed(format!(
-                "expected <{root}>, found <{}>",
+                "expected <{}>, found <{}>",
+                roots.join("> or <"),
                 excerpt(element.name())
             ))),
             Ok(None) => Some(MetadataError::malformed(format!(
-                "expected <{root}>, found no XML"
+                "expected <{}>, found no XML",
+                roots.join("> or <")
             ))),
             Err(error) => Some(error),
         };
@@ -81,17 +84,25 @@ impl<R: BufRead> Xml<R> {
         self.depth
     }
 
+    /// The caps this document is read under.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The element that was opened last.
+    pub(crate) fn element(&self) -> Element<'_> {
+        Element {
+            tag: &self.tag,
+            name_len: self.name_len,
+        }
+    }
+
     /// The next child of the element at `depth`, after skipping what is left of the
     /// one before. `None` at the end of that element, or of the document for 0.
     pub(crate) fn child(&mut self, depth: usize) -> Result<Option<Element<'_>>, MetadataError> {
         while self.depth >= depth {
             match self.step()? {
-                Step::Open if self.depth == depth + 1 => {
-                    return Ok(Some(Element {
-                        tag: &self.tag,
-                        name_len: self.name_len,
-                    }));
-                }
+                Step::Open if self.depth == depth + 1 => return Ok(Some(self.element())),
                 Step::End => break,
                 _ => {}
             }
@@ -188,9 +199,11 @@ impl<R: BufRead> Xml<R> {
                 let resolved = resolve(&reference, &mut buffer)?;
                 self.text.take(resolved, self.depth, &self.limits)
             }
+            // Comps files name their DTD, which nobody fetches.
+            Event::DocType(text) if !text.contains('[') => Ok(Step::Other),
             Event::DocType(_) => Err(MetadataError::new(
                 MetadataErrorKind::Unsupported,
-                "it has a DOCTYPE; metadata has none, and entities it declares are not expanded",
+                "its DOCTYPE declares something; metadata does not, and it is not obeyed",
             )),
             Event::Decl(declaration) => check_encoding(&declaration),
             Event::Eof if self.depth > 0 => Err(MetadataError::malformed(

@@ -7,7 +7,7 @@ fn open(text: &str) -> Result<Xml<&[u8]>, MetadataError> {
         depth: 4,
         ..Limits::default()
     };
-    Xml::open(text.as_bytes(), "a.xml", limits, "r")
+    Xml::open(text.as_bytes(), "a.xml", limits, &["r"])
 }
 
 /// Every child of the root with its text.
@@ -89,7 +89,7 @@ fn what_is_not_well_formed_is_refused() {
 #[test]
 fn bytes_that_are_not_utf8_are_refused() {
     let source: &[u8] = b"<r><a>\xff</a></r>";
-    let mut xml = Xml::open(source, "a.xml", Limits::default(), "r").unwrap();
+    let mut xml = Xml::open(source, "a.xml", Limits::default(), &["r"]).unwrap();
     xml.child(1).unwrap();
     assert_eq!(xml.text().unwrap_err().kind(), MetadataErrorKind::Malformed);
     assert!(children("<?xml version='1.0' encoding='ISO-8859-1'?><r/>").is_err());
@@ -98,7 +98,9 @@ fn bytes_that_are_not_utf8_are_refused() {
 }
 
 #[test]
-fn a_doctype_is_refused() {
+fn a_doctype_that_declares_something_is_refused() {
+    assert!(children("<!DOCTYPE r PUBLIC '-//x//EN' 'r.dtd'><r/>").is_ok());
+    assert!(children("<!DOCTYPE r PUBLIC '-//x//EN' 'r.dtd'><r><a>&b;</a></r>").is_err());
     let text = "<!DOCTYPE r [<!ENTITY a 'aaaaaaaaaa'>]><r>&a;</r>";
     let error = children(text).unwrap_err();
     assert_eq!(error.kind(), MetadataErrorKind::Unsupported);
@@ -120,7 +122,7 @@ fn what_is_too_long_or_too_deep_is_refused() {
         assert_eq!(error.kind(), MetadataErrorKind::TooLarge, "{text}");
     }
     let text = format!("<r><a{attributes}/></r>");
-    let mut xml = Xml::open(text.as_bytes(), "a.xml", Limits::default(), "r").unwrap();
+    let mut xml = Xml::open(text.as_bytes(), "a.xml", Limits::default(), &["r"]).unwrap();
     let element = xml.child(1).unwrap().unwrap();
     let error = element.attribute("x").unwrap_err();
     assert_eq!(error.kind(), MetadataErrorKind::TooLarge);
