@@ -148,8 +148,9 @@ impl<'a> ReferenceRef<'a> {
     }
 
     /// The short form people write: without `docker.io`, and without `library/` before
-    /// a single component. It means the same reference, except where 64 hex digits
-    /// remain, which alone are none.
+    /// a single component. It is for people: where what is left looks like a registry
+    /// (`docker.io/ghcr.io/x`) or is 64 hex digits, it means something else, as it does
+    /// in Docker.
     pub fn familiar(&self) -> Familiar<'a> {
         Familiar(*self)
     }
