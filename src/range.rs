@@ -139,6 +139,7 @@ mod tests {
             "bytes",
             "bytes ",
             "bytes 5-3/10",
+            "bytes 5-4/10",
             "bytes 0-10/10",
             "bytes */*",
             "bytes -5/10",

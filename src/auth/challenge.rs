@@ -128,7 +128,6 @@ impl<'a> Reader<'a> {
                 self.0 = self.0.get(1..).unwrap_or_default();
                 continue;
             }
-            let after_word = self.0;
             self.skip(is_blank);
             if self.0.first() == Some(&b'=') {
                 self.0 = self.0.get(1..).unwrap_or_default();
@@ -144,10 +143,9 @@ impl<'a> Reader<'a> {
             if into.len() == MAX_CHALLENGES {
                 return;
             }
-            let separated = after_word.first().is_some_and(|&b| is_blank(b));
             into.push(Challenge {
                 scheme: scheme(word),
-                token68: separated.then(|| self.token68()).flatten(),
+                token68: self.token68(),
                 params: Vec::new(),
             });
         }
