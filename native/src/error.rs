@@ -18,6 +18,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// The exchange with the registry failed.
     Registry(ocirepo::Error),
+    /// The exchange failed below HTTP, and this is what the layers below said.
+    Connection {
+        /// What it came to.
+        error: ocirepo::Error,
+        /// The words of the network, of TLS, or of a credential helper.
+        detail: String,
+    },
     /// A file could not be read or written.
     Io {
         /// What was being done, such as `write`.
@@ -84,7 +91,7 @@ impl Error {
     /// The kind of the registry's error, when the registry is what failed.
     pub fn kind(&self) -> Option<ErrorKind> {
         match self {
-            Self::Registry(error) => Some(error.kind()),
+            Self::Registry(error) | Self::Connection { error, .. } => Some(error.kind()),
             _ => None,
         }
     }
@@ -105,6 +112,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Registry(error) => error.fmt(f),
+            Self::Connection { error, detail } => write!(f, "{error}: {detail}"),
             Self::Io {
                 doing,
                 path,
@@ -137,7 +145,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Registry(error) => Some(error),
+            Self::Registry(error) | Self::Connection { error, .. } => Some(error),
             Self::Io { source, .. } | Self::Stream { source, .. } => Some(source),
             _ => None,
         }

@@ -80,26 +80,36 @@ impl Options {
     /// # Errors
     /// When a file cannot be read or says something that is not understood.
     pub fn load(environment: &Environment) -> Result<Self> {
-        let mut options = Self::default();
         if let Some(path) = environment.path("OCIREPO_CONFIG") {
-            if !options.read(&path)? {
-                return Err(Error::config(
-                    path,
-                    "OCIREPO_CONFIG names this file, but there is none",
-                ));
-            }
-            return Ok(options);
+            return Self::read(&path)?.ok_or_else(|| {
+                Error::config(path, "OCIREPO_CONFIG names this file, but there is none")
+            });
         }
-        options.read(&environment.system("/etc/ocirepo/config.toml"))?;
-        if let Some(dir) = environment.config_home() {
-            options.read(&dir.join("ocirepo/config.toml"))?;
-        }
-        Ok(options)
+        let system = Self::read(&environment.system("/etc/ocirepo/config.toml"))?;
+        let user = match environment.config_home() {
+            Some(dir) => Self::read(&dir.join("ocirepo/config.toml"))?,
+            None => None,
+        };
+        Ok(user.unwrap_or_default().or(system.unwrap_or_default()))
     }
 
-    fn read(&mut self, path: &Path) -> Result<bool> {
+    /// These options, and the others where these leave something open.
+    pub fn or(mut self, others: Self) -> Self {
+        self.trusted_realms.extend(others.trusted_realms);
+        Self {
+            parallel: self.parallel.or(others.parallel),
+            bandwidth: self.bandwidth.or(others.bandwidth),
+            connect_timeout: self.connect_timeout.or(others.connect_timeout),
+            read_timeout: self.read_timeout.or(others.read_timeout),
+            cache_dir: self.cache_dir.or(others.cache_dir),
+            cache_size: self.cache_size.or(others.cache_size),
+            trusted_realms: self.trusted_realms,
+        }
+    }
+
+    fn read(path: &Path) -> Result<Option<Self>> {
         let Some(document) = document::read::<Document>(path)? else {
-            return Ok(false);
+            return Ok(None);
         };
         let bytes = |name: &str, amount: Option<Amount>| match amount {
             None => Ok(None),
@@ -122,22 +132,25 @@ impl Options {
             ));
         }
         let cache_size = bytes("cache-size", document.cache_size)?;
-        self.parallel = document.parallel.or(self.parallel);
-        self.bandwidth = bandwidth.or(self.bandwidth);
-        self.cache_size = cache_size.or(self.cache_size);
         let seconds = |seconds: Option<u64>| seconds.map(Duration::from_secs);
-        self.connect_timeout = seconds(document.connect_timeout).or(self.connect_timeout);
-        self.read_timeout = seconds(document.read_timeout).or(self.read_timeout);
-        self.cache_dir = document.cache_dir.or(self.cache_dir.take());
+        let mut trusted_realms = Vec::new();
         for (registry, realms) in document.trusted_realms {
             for text in realms {
-                self.trusted_realms.push(TrustedRealm {
+                trusted_realms.push(TrustedRealm {
                     realm: realm(path, &registry, &text)?,
                     registry: registry.clone(),
                 });
             }
         }
-        Ok(true)
+        Ok(Some(Self {
+            parallel: document.parallel,
+            bandwidth,
+            connect_timeout: seconds(document.connect_timeout),
+            read_timeout: seconds(document.read_timeout),
+            cache_dir: document.cache_dir,
+            cache_size,
+            trusted_realms,
+        }))
     }
 }
 
@@ -184,7 +197,7 @@ mod tests {
             .iter()
             .map(|trusted| (trusted.registry.as_str(), trusted.realm.as_str()))
             .collect();
-        assert_eq!(realms, [("a", "https://x/"), ("b", "https://y/")]);
+        assert_eq!(realms, [("b", "https://y/"), ("a", "https://x/")]);
     }
 
     #[test]

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use ocirepo::auth::credentials::{Credentials, Secret};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
-use super::login::Login;
-use super::secret::Secret;
+use super::login::from_auth;
 use crate::error::{Error, Result};
 
 /// The names Docker Hub goes by. They are one registry.
@@ -44,12 +44,11 @@ pub(super) struct AuthFile {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Entry {
-    auth: Secret,
-    #[serde(deserialize_with = "nullable")]
-    username: String,
-    password: Secret,
-    identitytoken: Secret,
-    registrytoken: Secret,
+    auth: Option<Secret>,
+    username: Option<String>,
+    password: Option<Secret>,
+    identitytoken: Option<Secret>,
+    registrytoken: Option<Secret>,
 }
 
 /// Go writes `null` for empty maps and strings.
@@ -116,7 +115,7 @@ impl AuthFile {
     /// The entry for a repository: the longest key that is the registry with the
     /// repository's path or one of its parents, then the registry, then the registry
     /// as the URLs that `docker login` once accepted.
-    pub(super) fn login(&self, registry: &str, path: Option<&str>) -> Result<Option<Login>> {
+    pub(super) fn login(&self, registry: &str, path: Option<&str>) -> Result<Option<Credentials>> {
         for registry in aliases(registry) {
             for key in keys(registry, path) {
                 if let Some(login) = self.decode(&key)? {
@@ -142,39 +141,36 @@ impl AuthFile {
             .filter(|key| key.contains('/') && !key.contains("://"))
     }
 
-    fn decode(&self, key: &str) -> Result<Option<Login>> {
+    fn decode(&self, key: &str) -> Result<Option<Credentials>> {
         let Some(Some(entry)) = self.auths.get(key) else {
             return Ok(None);
         };
-        if !entry.registrytoken.is_empty() {
-            return Ok(Some(Login::RegistryToken(entry.registrytoken.clone())));
+        let filled = |secret: &Option<Secret>| secret.clone().filter(|s| !s.expose().is_empty());
+        if let Some(token) = filled(&entry.registrytoken) {
+            return Ok(Some(Credentials::Bearer(token)));
         }
-        let basic = if entry.auth.is_empty() {
-            Some(Login::Password {
-                username: entry.username.clone(),
-                password: entry.password.clone(),
-            })
-        } else {
-            Login::from_auth(entry.auth.expose())
+        let basic = match filled(&entry.auth) {
+            Some(auth) => from_auth(auth.expose()),
+            None => Some(Credentials::basic(
+                entry.username.clone().unwrap_or_default(),
+                entry.password.clone().unwrap_or_else(|| Secret::new("")),
+            )),
         };
-        if !entry.identitytoken.is_empty() {
-            let username = match basic {
-                Some(Login::Password { username, .. }) => username,
-                _ => entry.username.clone(),
-            };
-            return Ok(Some(Login::IdentityToken {
-                username,
-                token: entry.identitytoken.clone(),
+        if let Some(token) = filled(&entry.identitytoken) {
+            let username = basic.as_ref().and_then(Credentials::username);
+            return Ok(Some(Credentials::IdentityToken {
+                token,
+                username: username.filter(|name| !name.is_empty()).map(str::to_owned),
             }));
         }
         match basic {
             // `docker login` leaves `{}` here when a helper keeps the secret.
-            Some(Login::Password { username, password })
-                if username.is_empty() && password.is_empty() =>
+            Some(Credentials::Basic { username, password })
+                if username.is_empty() && password.expose().is_empty() =>
             {
                 Ok(None)
             }
-            Some(login) => Ok(Some(login)),
+            Some(credentials) => Ok(Some(credentials)),
             None => Err(Error::config(
                 &self.path,
                 format!("`auth` of `{key}` is not base64 of USER:PASSWORD; log in again"),
@@ -230,11 +226,8 @@ mod tests {
         serde_json::from_str(json).unwrap()
     }
 
-    fn user(login: Option<Login>) -> Option<String> {
-        match login? {
-            Login::Password { username, .. } => Some(username),
-            other => panic!("{other:?}"),
-        }
+    fn user(credentials: Option<Credentials>) -> Option<String> {
+        credentials?.username().map(str::to_owned)
     }
 
     // base64 of "root:p", "team:p", "repo:p"
@@ -291,14 +284,14 @@ mod tests {
         );
         assert_eq!(
             file.login("a", None).unwrap(),
-            Some(Login::IdentityToken {
-                username: "root".into(),
+            Some(Credentials::IdentityToken {
                 token: Secret::new("refresh"),
+                username: Some("root".into()),
             })
         );
         assert_eq!(
             file.login("b", None).unwrap(),
-            Some(Login::RegistryToken(Secret::new("bearer")))
+            Some(Credentials::Bearer(Secret::new("bearer")))
         );
         assert_eq!(file.login("c", None).unwrap(), None);
         assert_eq!(file.login("d", None).unwrap(), None);

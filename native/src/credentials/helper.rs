@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
+use ocirepo::auth::credentials::{Credentials, Secret};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use zeroize::Zeroizing;
 
-use super::login::Login;
-use super::secret::Secret;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 
@@ -33,7 +32,7 @@ pub(super) struct Helper {
 struct Answer {
     #[serde(rename = "Username", default)]
     username: String,
-    #[serde(rename = "Secret", default)]
+    #[serde(rename = "Secret")]
     secret: Secret,
 }
 
@@ -71,7 +70,7 @@ impl Helper {
     }
 
     /// What the helper keeps for a server; `None` when it has nothing.
-    pub(super) async fn get(&self, server: &str) -> Result<Option<Login>> {
+    pub(super) async fn get(&self, server: &str) -> Result<Option<Credentials>> {
         let Some(output) = self.run("get", server.as_bytes()).await? else {
             return Ok(None);
         };
@@ -80,33 +79,28 @@ impl Helper {
                 "its answer to `get` for {server} is not the JSON that helpers write"
             ))
         })?;
-        if answer.secret.is_empty() && answer.username.is_empty() {
+        if answer.secret.expose().is_empty() && answer.username.is_empty() {
             return Ok(None);
         }
         Ok(Some(if answer.username == TOKEN_USER {
-            Login::IdentityToken {
-                username: String::new(),
+            Credentials::IdentityToken {
                 token: answer.secret,
+                username: None,
             }
         } else {
-            Login::Password {
-                username: answer.username,
-                password: answer.secret,
-            }
+            Credentials::basic(answer.username, answer.secret)
         }))
     }
 
     /// Gives the helper something to keep.
-    pub(super) async fn store(&self, server: &str, login: &Login) -> Result<()> {
-        let (username, secret) = match login {
-            Login::Password { username, password } => (username.as_str(), password),
-            Login::IdentityToken { token, .. } => (TOKEN_USER, token),
-            Login::RegistryToken(_) => {
-                return Err(self.error(
-                    "helpers cannot keep a bearer token; use a password or an identity token, or \
-                     a credentials file without a helper"
-                        .to_owned(),
-                ));
+    pub(super) async fn store(&self, server: &str, credentials: &Credentials) -> Result<()> {
+        let (username, secret) = match credentials {
+            Credentials::Basic { username, password } => (username.as_str(), password),
+            Credentials::IdentityToken { token, .. } => (TOKEN_USER, token),
+            Credentials::Bearer(_) => {
+                return Err(
+                    self.error("helpers keep passwords and identity tokens only".to_owned())
+                );
             }
         };
         let message = Zeroizing::new(

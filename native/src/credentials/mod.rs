@@ -17,7 +17,6 @@ mod file;
 mod helper;
 mod login;
 mod places;
-mod secret;
 mod variables;
 mod write;
 
@@ -27,8 +26,7 @@ mod tests;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use self::login::Login;
-pub use self::secret::Secret;
+use ocirepo::auth::credentials::Credentials;
 
 use self::file::{AuthFile, server};
 use self::helper::Helper;
@@ -52,7 +50,7 @@ pub struct CredentialStore {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The credentials.
-    pub login: Login,
+    pub credentials: Credentials,
     /// A file, a helper program, or the environment, in words for people.
     pub place: String,
 }
@@ -90,10 +88,10 @@ impl CredentialStore {
     /// is no error.
     pub async fn find(&self, registry: &str, path: Option<&str>) -> Result<Option<Found>> {
         if let Some(variables) = Variables::read(&self.environment)?
-            && let Some(login) = variables.login(registry, path)
+            && let Some(credentials) = variables.credentials(registry, path)
         {
             return Ok(Some(Found {
-                login: login.clone(),
+                credentials: credentials.clone(),
                 place: "the environment".to_owned(),
             }));
         }
@@ -106,9 +104,9 @@ impl CredentialStore {
             {
                 return Ok(Some(found));
             }
-            if let Some(login) = file.login(registry, path)? {
+            if let Some(credentials) = file.login(registry, path)? {
                 return Ok(Some(Found {
-                    login,
+                    credentials,
                     place: place.path.display().to_string(),
                 }));
             }
@@ -143,7 +141,7 @@ impl CredentialStore {
     ///
     /// # Errors
     /// When there is no place to write to, or writing fails; the file is then as it was.
-    pub async fn login(&self, key: &str, login: &Login) -> Result<String> {
+    pub async fn login(&self, key: &str, credentials: &Credentials) -> Result<String> {
         let Some(path) = places::to_write(&self.places, &self.environment) else {
             return Err(Error::config(
                 "HOME",
@@ -154,13 +152,13 @@ impl CredentialStore {
         let file = AuthFile::read(&path, file::Format::Auths)?.unwrap_or_default();
         let helper = file.helper(key).or_else(|| file.store());
         // Helpers know registries only, and cannot hold every kind of secret.
-        let for_helper = !key.contains('/') && !matches!(login, Login::RegistryToken(_));
+        let for_helper = !key.contains('/') && !matches!(credentials, Credentials::Bearer(_));
         if let Some(name) = helper.filter(|_| for_helper) {
             let helper = Helper::find(name, &self.environment, self.patience)?;
-            helper.store(server(key), login).await?;
+            helper.store(server(key), credentials).await?;
             return Ok(format!("docker-credential-{name}"));
         }
-        write::put(&path, key, login)?;
+        write::put(&path, key, credentials)?;
         Ok(path.display().to_string())
     }
 
@@ -195,9 +193,9 @@ impl CredentialStore {
             servers.push("docker.io");
         }
         for server in servers {
-            if let Some(login) = helper.get(server).await? {
+            if let Some(credentials) = helper.get(server).await? {
                 return Ok(Some(Found {
-                    login,
+                    credentials,
                     place: format!("docker-credential-{name}"),
                 }));
             }

@@ -42,13 +42,6 @@ impl Scratch {
     }
 }
 
-fn password(username: &str, password: &str) -> Login {
-    Login::Password {
-        username: username.into(),
-        password: Secret::new(password),
-    }
-}
-
 const MEMORY: &str = r#"case "$1" in
 get) read -r server
   if [ -f "$dir/stored" ] && grep -q "\"$server\"" "$dir/stored"; then cat "$dir/stored"
@@ -66,7 +59,7 @@ async fn a_login_goes_to_the_helper_that_the_file_names_and_comes_back_from_it()
     assert_eq!(store.find("reg.example", None).await.unwrap(), None);
 
     let place = store
-        .login("reg.example", &password("me", "hunter2"))
+        .login("reg.example", &Credentials::basic("me", "hunter2"))
         .await
         .unwrap();
     assert_eq!(place, "docker-credential-memory");
@@ -74,7 +67,10 @@ async fn a_login_goes_to_the_helper_that_the_file_names_and_comes_back_from_it()
     assert_eq!(file, r#"{"credsStore": "memory"}"#);
 
     let found = store.find("reg.example", Some("a/b")).await.unwrap();
-    assert_eq!(found.unwrap().login, password("me", "hunter2"));
+    assert_eq!(
+        found.unwrap().credentials,
+        Credentials::basic("me", "hunter2")
+    );
     assert_eq!(store.find("other.example", None).await.unwrap(), None);
 
     assert_eq!(store.logout("reg.example").await.unwrap(), [place]);
@@ -96,10 +92,10 @@ async fn a_token_from_a_helper_is_an_identity_token() {
     let store = CredentialStore::new(scratch.environment());
     let found = store.find("reg.example", None).await.unwrap().unwrap();
     assert_eq!(
-        found.login,
-        Login::IdentityToken {
-            username: String::new(),
-            token: Secret::new("refresh")
+        found.credentials,
+        Credentials::IdentityToken {
+            token: "refresh".into(),
+            username: None,
         }
     );
     assert_eq!(
@@ -145,10 +141,10 @@ async fn the_environment_comes_first_then_the_files_in_their_order() {
     );
     let store = CredentialStore::new(scratch.environment());
     let found = store.find("reg.example", None).await.unwrap().unwrap();
-    assert_eq!(found.login, password("podman", "p"));
+    assert_eq!(found.credentials, Credentials::basic("podman", "p"));
     assert!(found.place.ends_with("auth.json"), "{}", found.place);
     let found = store.find("only.docker", None).await.unwrap().unwrap();
-    assert_eq!(found.login, password("docker", "p"));
+    assert_eq!(found.credentials, Credentials::basic("docker", "p"));
     assert_eq!(store.namespaces(), ["reg.example/ns"]);
 
     let environment = scratch
@@ -157,7 +153,7 @@ async fn the_environment_comes_first_then_the_files_in_their_order() {
         .set("OCIREPO_TOKEN", "bearer");
     let store = CredentialStore::new(environment);
     let found = store.find("reg.example", None).await.unwrap().unwrap();
-    assert_eq!(found.login, Login::RegistryToken(Secret::new("bearer")));
+    assert_eq!(found.credentials, Credentials::Bearer("bearer".into()));
     assert_eq!(found.place, "the environment");
 }
 
@@ -168,12 +164,12 @@ async fn a_namespace_is_kept_in_the_file_even_when_a_helper_keeps_the_rest() {
     scratch.helper("memory", MEMORY);
     let store = CredentialStore::new(scratch.environment());
     let place = store
-        .login("reg.example/team", &password("team", "p"))
+        .login("reg.example/team", &Credentials::basic("team", "p"))
         .await
         .unwrap();
     assert!(place.ends_with("config.json"), "{place}");
     let found = store.find("reg.example", Some("team/x")).await.unwrap();
-    assert_eq!(found.unwrap().login, password("team", "p"));
+    assert_eq!(found.unwrap().credentials, Credentials::basic("team", "p"));
     assert_eq!(store.find("reg.example", Some("x")).await.unwrap(), None);
     assert_eq!(store.logout("reg.example/team").await.unwrap(), [place]);
 }

@@ -5,9 +5,9 @@
 //! to whichever registry asks. `OCIREPO_USERNAME` and `OCIREPO_PASSWORD` log in by
 //! password; `OCIREPO_TOKEN` is a bearer token that is sent as it is.
 
+use ocirepo::auth::credentials::{Credentials, Secret};
+
 use super::file::aliases;
-use super::login::Login;
-use super::secret::Secret;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 
@@ -20,19 +20,16 @@ const TOKEN: &str = "OCIREPO_TOKEN";
 #[derive(Debug)]
 pub(super) struct Variables {
     scope: String,
-    login: Login,
+    credentials: Credentials,
 }
 
 impl Variables {
     pub(super) fn read(environment: &Environment) -> Result<Option<Self>> {
         let (username, password) = (environment.var(USERNAME), environment.var(PASSWORD));
-        let login = match (environment.var(TOKEN), username, password) {
+        let credentials = match (environment.var(TOKEN), username, password) {
             (None, None, None) => return Ok(None),
-            (Some(token), None, None) => Login::RegistryToken(Secret::new(token)),
-            (None, Some(username), Some(password)) => Login::Password {
-                username: username.to_owned(),
-                password: Secret::new(password),
-            },
+            (Some(token), None, None) => Credentials::Bearer(Secret::new(token)),
+            (None, Some(username), Some(password)) => Credentials::basic(username, password),
             (Some(_), ..) => {
                 return Err(Error::config(
                     TOKEN,
@@ -62,7 +59,7 @@ impl Variables {
         };
         Ok(Some(Self {
             scope: scope.trim_end_matches('/').to_owned(),
-            login,
+            credentials,
         }))
     }
 
@@ -71,7 +68,7 @@ impl Variables {
         Some(self.scope.as_str()).filter(|scope| scope.contains('/'))
     }
 
-    pub(super) fn login(&self, registry: &str, path: Option<&str>) -> Option<&Login> {
+    pub(super) fn credentials(&self, registry: &str, path: Option<&str>) -> Option<&Credentials> {
         let covered = aliases(registry).into_iter().any(|registry| {
             let Some(rest) = self.scope.strip_prefix(registry) else {
                 return false;
@@ -84,7 +81,7 @@ impl Variables {
                 (Some(_), None) => false,
             }
         });
-        covered.then_some(&self.login)
+        covered.then_some(&self.credentials)
     }
 }
 
@@ -103,17 +100,17 @@ mod tests {
         let whole = Variables::read(&environment().set(REGISTRY, "ghcr.io"))
             .unwrap()
             .unwrap();
-        assert!(whole.login("ghcr.io", Some("me/repo")).is_some());
-        assert!(whole.login("ghcr.io", None).is_some());
-        assert!(whole.login("ghcr.io.evil", None).is_none());
-        assert!(whole.login("quay.io", None).is_none());
+        assert!(whole.credentials("ghcr.io", Some("me/repo")).is_some());
+        assert!(whole.credentials("ghcr.io", None).is_some());
+        assert!(whole.credentials("ghcr.io.evil", None).is_none());
+        assert!(whole.credentials("quay.io", None).is_none());
 
         let part = Variables::read(&environment().set(REGISTRY, "ghcr.io/me"))
             .unwrap()
             .unwrap();
-        assert!(part.login("ghcr.io", Some("me/repo")).is_some());
-        assert!(part.login("ghcr.io", Some("meme/repo")).is_none());
-        assert!(part.login("ghcr.io", None).is_none());
+        assert!(part.credentials("ghcr.io", Some("me/repo")).is_some());
+        assert!(part.credentials("ghcr.io", Some("meme/repo")).is_none());
+        assert!(part.credentials("ghcr.io", None).is_none());
     }
 
     #[test]

@@ -3,27 +3,28 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use ocirepo::auth::credentials::Credentials;
 use serde_json::{Map, Value};
 
 use super::file::{aliases, is_url_of, server};
-use super::login::Login;
+use super::login::to_auth;
 use crate::error::{Error, Result};
 
 /// Writes a login below a key (a registry, or a namespace of one).
-pub(super) fn put(path: &Path, key: &str, login: &Login) -> Result<()> {
+pub(super) fn put(path: &Path, key: &str, credentials: &Credentials) -> Result<()> {
     let mut document = read(path)?;
     let mut entry = Map::new();
     let mut set = |name: &str, text: &str| entry.insert(name.to_owned(), Value::from(text));
-    match login {
-        Login::Password { username, password } => {
-            set("auth", Login::to_auth(username, password).expose());
+    match credentials {
+        Credentials::Basic { username, password } => {
+            set("auth", to_auth(username, password.expose()).expose());
         }
-        Login::IdentityToken { username, token } => {
-            let nothing = super::Secret::default();
-            set("auth", Login::to_auth(username, &nothing).expose());
+        Credentials::IdentityToken { token, username } => {
+            let username = username.as_deref().unwrap_or_default();
+            set("auth", to_auth(username, "").expose());
             set("identitytoken", token.expose());
         }
-        Login::RegistryToken(token) => {
+        Credentials::Bearer(token) => {
             set("registrytoken", token.expose());
         }
     }
@@ -110,14 +111,10 @@ fn write(path: &Path, document: &Map<String, Value>) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Secret;
     use super::*;
 
-    fn login() -> Login {
-        Login::Password {
-            username: "me".into(),
-            password: Secret::new("p"),
-        }
+    fn login() -> Credentials {
+        Credentials::basic("me", "p")
     }
 
     #[test]

@@ -1,0 +1,194 @@
+//! Pulling blobs: into memory, files, writers, streams and the cache.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use futures_util::StreamExt as _;
+use ocirepo::operation::{Blob, Resume};
+use ocirepo::reference::Repository;
+use ocirepo::sink::Content;
+use ocirepo::{Digest, Session};
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::mpsc;
+
+use super::{BlobStream, Client};
+use crate::cache::CacheEntry;
+use crate::config::By;
+use crate::driver::Job;
+use crate::error::{Error, Result};
+use crate::partial::{Partial, blocking};
+use crate::target::Target;
+
+/// How many chunks a stream may be ahead of its reader.
+const AHEAD: usize = 2;
+
+impl Client {
+    /// Pulls a blob of at most `cap` bytes into memory, or takes it from the cache; and
+    /// puts it there.
+    ///
+    /// # Errors
+    /// Kind `TooLarge` when it has more bytes; whatever else the exchange fails with.
+    pub async fn pull_bytes(
+        &self,
+        repository: &Repository,
+        content: impl Into<Content>,
+        cap: u64,
+    ) -> Result<Vec<u8>> {
+        let content = content.into();
+        if let Some(entry) = self.cached(content.digest).await
+            && entry.size() <= cap
+        {
+            return blocking(move || entry.read(cap)).await;
+        }
+        let bytes = self
+            .read(repository, By::Digest, |place| async move {
+                let driver = self.driver(&place);
+                let start = |s: &mut Session| s.pull_blob_bytes(&place, content, cap);
+                driver.run(Job::default(), start).await
+            })
+            .await?;
+        let Some(cache) = self.inner.cache.clone() else {
+            return Ok(bytes);
+        };
+        blocking(move || {
+            // A full disk spoils the cache, not the pull.
+            if let Err(error) = cache.put(content.digest, &bytes) {
+                tracing::warn!(%error, "cannot keep a blob in the cache");
+            }
+            Ok(bytes)
+        })
+        .await
+    }
+
+    /// Pulls a blob as a stream of chunks, the last of which comes when the blob was
+    /// found right. Nothing is kept in the cache.
+    pub fn pull_stream(&self, repository: &Repository, content: impl Into<Content>) -> BlobStream {
+        let (content, repository, client) = (content.into(), repository.clone(), self.clone());
+        let (sender, chunks) = mpsc::channel(AHEAD);
+        let on_bytes = self.report(Some(content.digest), content.size);
+        BlobStream::new(chunks, async move {
+            let sent = Arc::new(AtomicU64::new(0));
+            client
+                .read(&repository, By::Digest, |place| {
+                    let job = Job {
+                        target: Some(Target::stream(sender.clone(), Arc::clone(&sent))),
+                        on_bytes: on_bytes.clone(),
+                        ..Job::default()
+                    };
+                    let driver = client.driver(&place);
+                    async move {
+                        let start = |s: &mut Session| s.pull_blob(&place, content, Resume::Fresh);
+                        driver.run(job, start).await
+                    }
+                })
+                .await
+        })
+    }
+
+    /// Pulls a blob into a writer, which gets the last chunk when the blob was found
+    /// right. Returns the number of bytes.
+    ///
+    /// # Errors
+    /// Whatever the exchange or the writer fails with; what was written is then useless.
+    pub async fn pull_to_writer(
+        &self,
+        repository: &Repository,
+        content: impl Into<Content>,
+        writer: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<u64> {
+        let mut stream = self.pull_stream(repository, content);
+        let mut written = 0u64;
+        let failed = |source| Error::Stream {
+            doing: "write a blob",
+            source,
+        };
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk?;
+            writer.write_all(&chunk).await.map_err(failed)?;
+            written = written.saturating_add(chunk.len() as u64);
+        }
+        writer.flush().await.map_err(failed)?;
+        Ok(written)
+    }
+
+    /// Pulls a blob into a file, which appears in one step when the blob was found right
+    /// and is on disk. Replaces a file of that name.
+    ///
+    /// Until then the bytes are in a hidden file beside it. When the pull is interrupted,
+    /// even by killing the process, the next one takes over what is there, and fetches
+    /// only the rest.
+    ///
+    /// # Errors
+    /// Whatever the exchange or the disk fails with; also when another process is
+    /// pulling the same file.
+    pub async fn pull_to_file(
+        &self,
+        repository: &Repository,
+        content: impl Into<Content>,
+        path: impl AsRef<Path>,
+    ) -> Result<Blob> {
+        let (content, path) = (content.into(), path.as_ref().to_owned());
+        let on_bytes = self.report(Some(content.digest), content.size);
+        let partial = blocking(move || Partial::take_over(&path, content)).await?;
+        let blob = self
+            .read(repository, By::Digest, |place| {
+                let (partial, on_bytes) = (&partial, on_bytes.clone());
+                async move {
+                    let (sink, target) = partial.resume().await?;
+                    if let Some(on_bytes) = &on_bytes {
+                        on_bytes(sink.offset());
+                    }
+                    let job = Job {
+                        target: Some(target),
+                        on_bytes,
+                        ..Job::default()
+                    };
+                    let driver = self.driver(&place);
+                    let start = |s: &mut Session| s.pull_blob(&place, content, Resume::From(sink));
+                    driver.run(job, start).await
+                }
+            })
+            .await?;
+        blocking(move || partial.finish()).await?;
+        Ok(blob)
+    }
+
+    /// Pulls a blob into the cache, or finds it there.
+    ///
+    /// # Errors
+    /// Whatever the exchange or the disk fails with; [`Error::Setup`] when the client
+    /// was built without a cache.
+    pub async fn pull_cached(
+        &self,
+        repository: &Repository,
+        content: impl Into<Content>,
+    ) -> Result<CacheEntry> {
+        let content = content.into();
+        let Some(cache) = self.inner.cache.clone() else {
+            return Err(Error::Setup(
+                "the client was built without a cache".to_owned(),
+            ));
+        };
+        if let Some(entry) = self.cached(content.digest).await {
+            return Ok(entry);
+        }
+        let mut stream = self.pull_stream(repository, content);
+        let mut writer = blocking(move || cache.writer(content.digest)).await?;
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk?;
+            writer = blocking(move || writer.write(&chunk).map(|()| writer)).await?;
+        }
+        blocking(move || writer.finish()).await
+    }
+
+    /// Looks into the cache. A cache that fails counts as one without the blob.
+    async fn cached(&self, digest: Digest) -> Option<CacheEntry> {
+        let cache = self.inner.cache.clone()?;
+        let found = blocking(move || cache.get(&digest)).await;
+        found.unwrap_or_else(|error| {
+            tracing::warn!(%error, "cannot use the cache");
+            None
+        })
+    }
+}

@@ -1,0 +1,133 @@
+//! Where the bytes of a pull go.
+
+use std::fs::File as StdFile;
+use std::io::{self, SeekFrom};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use tokio::fs::File;
+use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
+use tokio::sync::mpsc;
+
+use crate::error::Error;
+
+/// Takes the kept parts of chunks in order, at their offsets.
+#[derive(Debug)]
+pub(crate) enum Target {
+    /// A file, in which a pull that starts over writes again from the start.
+    File {
+        file: File,
+        path: PathBuf,
+        position: u64,
+    },
+    /// The caller's end of a stream, from which nothing can be taken back.
+    Stream {
+        chunks: mpsc::Sender<Bytes>,
+        /// How many bytes were handed on, by earlier pulls of the stream too.
+        position: Arc<AtomicU64>,
+    },
+}
+
+impl Target {
+    /// A file that is written from `position` on.
+    pub(crate) fn file(file: StdFile, path: PathBuf, position: u64) -> Self {
+        Self::File {
+            file: File::from_std(file),
+            path,
+            position,
+        }
+    }
+
+    /// A stream of which so many bytes were handed on already.
+    pub(crate) fn stream(chunks: mpsc::Sender<Bytes>, position: Arc<AtomicU64>) -> Self {
+        Self::Stream { chunks, position }
+    }
+
+    pub(crate) async fn write(&mut self, offset: u64, bytes: Bytes) -> Result<(), Error> {
+        match self {
+            Self::File {
+                file,
+                path,
+                position,
+            } => {
+                let written = async {
+                    if offset != *position {
+                        file.flush().await?;
+                        file.set_len(offset).await?;
+                        file.seek(SeekFrom::Start(offset)).await?;
+                    }
+                    file.write_all(&bytes).await
+                };
+                written
+                    .await
+                    .map_err(|error| Error::io("write", path, error))?;
+                *position = offset.saturating_add(bytes.len() as u64);
+                Ok(())
+            }
+            Self::Stream { chunks, position } => {
+                let failed = |message: &str| Error::Stream {
+                    doing: "stream a blob",
+                    source: io::Error::other(message),
+                };
+                if offset != position.load(Ordering::Relaxed) {
+                    return Err(failed(
+                        "it has to start over, but a part was handed on already; try again",
+                    ));
+                }
+                let end = offset.saturating_add(bytes.len() as u64);
+                position.store(end, Ordering::Relaxed);
+                if !bytes.is_empty() {
+                    let sent = chunks.send(bytes).await;
+                    sent.map_err(|_| failed("nobody reads it any more"))?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes sure that everything written so far reached the system.
+    pub(crate) async fn flush(&mut self) -> Result<(), Error> {
+        match self {
+            Self::File { file, path, .. } => file
+                .flush()
+                .await
+                .map_err(|error| Error::io("write", path, error)),
+            Self::Stream { .. } => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_file_is_written_again_from_where_a_pull_starts_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let file = StdFile::create(&path).unwrap();
+        let mut target = Target::file(file, path.clone(), 0);
+        target
+            .write(0, Bytes::from_static(b"wrong bytes"))
+            .await
+            .unwrap();
+        target.write(0, Bytes::from_static(b"right")).await.unwrap();
+        target.write(5, Bytes::from_static(b" one")).await.unwrap();
+        target.flush().await.unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"right one");
+    }
+
+    #[tokio::test]
+    async fn a_stream_cannot_start_over() {
+        let (sender, mut receiver) = mpsc::channel(4);
+        let mut target = Target::stream(sender, Arc::default());
+        target.write(0, Bytes::from_static(b"abc")).await.unwrap();
+        let error = target.write(0, Bytes::from_static(b"a")).await.unwrap_err();
+        assert!(error.to_string().contains("start over"), "{error}");
+        assert_eq!(receiver.recv().await.unwrap(), "abc");
+        drop(receiver);
+        assert!(target.write(3, Bytes::from_static(b"d")).await.is_err());
+    }
+}
