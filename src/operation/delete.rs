@@ -1,24 +1,33 @@
 //! Delete a tag, a manifest or a blob.
 //!
 //! ```text
-//! Deleting --202--> done
+//! Deleting --202, or 404 after an answer was lost--> done
 //! ```
+
+use http::StatusCode;
 
 use super::{Env, Machine, Outgoing, Response, Step, Take, named};
 use crate::auth::scope::Scope;
 use crate::endpoint::{blobs, manifests};
 use crate::operation::exists::What;
 use crate::reference::{Registry, Repository};
+use crate::sink::BlobSink;
 
 #[derive(Debug)]
 pub(crate) struct Delete {
     repository: Repository,
     what: What,
+    /// An earlier request may have been carried out.
+    asked: bool,
 }
 
 impl Delete {
     pub(crate) fn new(repository: Repository, what: What) -> Self {
-        Self { repository, what }
+        Self {
+            repository,
+            what,
+            asked: false,
+        }
     }
 }
 
@@ -49,9 +58,15 @@ impl Machine for Delete {
     }
 
     fn response(&mut self, response: Response, _: &Env<'_>) -> Step {
-        if response.status().is_success() {
+        let gone = self.asked && response.status() == StatusCode::NOT_FOUND;
+        if response.status().is_success() || gone {
             return Step::done(());
         }
         Step::fail(response.failure())
+    }
+
+    fn interrupted(&mut self, _: Option<BlobSink>) -> Step {
+        self.asked = true;
+        Step::Next
     }
 }

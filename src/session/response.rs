@@ -325,7 +325,7 @@ impl Session {
             && state.authorize == Authorize::Registry
             && at_registry
         {
-            return self.unauthorized(&state, response);
+            return self.unauthorized(now, &state, response);
         }
         if retry::is_transient(status) {
             let after = retry_after::parse(&response.head, now.unix_secs);
@@ -344,7 +344,7 @@ impl Session {
 
     /// A 401 of the registry: learns from it how to be authorised, then lets the same
     /// request try again.
-    fn unauthorized(&mut self, state: &Exchange, response: Response) {
+    fn unauthorized(&mut self, now: Now, state: &Exchange, response: Response) {
         let operation = state.task;
         let (Some(task), Some(known)) = (
             self.tasks.get_mut(&operation),
@@ -363,8 +363,9 @@ impl Session {
             Used::Token(id) => {
                 access.invalidate(id);
                 if std::mem::replace(&mut task.renewed, true) {
-                    let error = response.failure();
-                    return self.fail(operation, error);
+                    // Some requests are only short cuts: the machine may know another way.
+                    let step = task.machine.response(response, &env(&self.config, now));
+                    return self.advance(now, operation, step);
                 }
             }
         }
