@@ -1,5 +1,10 @@
 //! Replays the committed corpora of the fuzz targets.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "the helpers of tests are tests, though not marked so"
+)]
+
 #[path = "corpus/challenge.rs"]
 mod challenge;
 #[path = "corpus/location.rs"]

@@ -1,5 +1,10 @@
 //! `ocirepo reference`: the shape of its answers.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "the helpers of tests are tests, though not marked so"
+)]
+
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 

@@ -1,5 +1,10 @@
 //! The session against registries in memory: no network, no clock, every quirk.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "the helpers of tests are tests, though not marked so"
+)]
+
 mod auth;
 mod lists;
 mod manifests;

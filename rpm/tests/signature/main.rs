@@ -1,6 +1,11 @@
 //! Which signatures of `repomd.xml` are believed, and where that differs from what `gpg`
 //! and `sqv` say.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "the helpers of tests are tests, though not marked so"
+)]
+
 mod certs;
 mod peers;
 mod real;
