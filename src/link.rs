@@ -255,6 +255,16 @@ mod tests {
                 "holds a user name",
             ),
             (
+                "<https://me@registry.example/>; rel=next",
+                ErrorKind::InvalidResponse,
+                "holds a user name",
+            ),
+            (
+                "<https://:pw@registry.example/>; rel=next",
+                ErrorKind::InvalidResponse,
+                "holds a user name",
+            ),
+            (
                 "<https://>; rel=next",
                 ErrorKind::InvalidResponse,
                 "is not a URL",

@@ -118,14 +118,13 @@ struct Reader<'a>(&'a [u8]);
 impl<'a> Reader<'a> {
     fn read(mut self, into: &mut Vec<Challenge>) {
         loop {
-            self.skip(|b| is_blank(b) || b == b',');
-            if self.0.is_empty() {
-                return;
-            }
             let word = self.take(is_token);
             if word.is_empty() {
-                // No word begins with this byte.
-                self.0 = self.0.get(1..).unwrap_or_default();
+                // A blank, a comma, or what should not be there.
+                match self.0.split_first() {
+                    Some((_, rest)) => self.0 = rest,
+                    None => return,
+                }
                 continue;
             }
             self.skip(is_blank);

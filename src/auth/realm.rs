@@ -117,7 +117,7 @@ fn is_parent(parent: &str, child: &str) -> bool {
     parent.contains('.')
         && child
             .strip_suffix(parent)
-            .is_some_and(|labels| labels.ends_with('.') && labels.len() > 1)
+            .is_some_and(|labels| labels.ends_with('.'))
 }
 
 /// `example.com.` is `example.com`.
@@ -270,6 +270,7 @@ mod tests {
         }
         let realm = Url::parse("https://auth.example.org/t").unwrap();
         let mut trusted = TrustedRealms::default();
+        assert!(!trusted.contains(&registry, &Url::parse("data:,x").unwrap()));
         trusted.insert("REGISTRY.example.com", &realm);
         assert!(check(&realm, &registry, true, &trusted).is_ok());
         assert!(check(&realm, &https("registry.example.com:5000"), true, &trusted).is_err());

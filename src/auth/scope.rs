@@ -223,6 +223,11 @@ mod tests {
                 .parse::<Scope>()
                 .is_err()
         );
+        assert!(
+            format!("a:{}:b", "x".repeat(MAX_LEN - 4))
+                .parse::<Scope>()
+                .is_ok()
+        );
         let list = Scope::parse_list("  openid repository:a:pull\trepository:b:pull ");
         assert_eq!(
             list,

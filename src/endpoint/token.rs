@@ -195,6 +195,15 @@ mod tests {
              &scope=repository%3Asamalba%2Fmy-app%3Apull%2Cpush&service=registry.docker.io"
         );
         assert_eq!(get(&realm, None, &[], None).url, realm);
+        let only = |service, account| get(&realm, service, &[], account).url.to_string();
+        assert_eq!(
+            only(Some("s"), None),
+            "https://auth.docker.io/token?service=s"
+        );
+        assert_eq!(
+            only(None, Some("a")),
+            "https://auth.docker.io/token?account=a"
+        );
     }
 
     #[test]
