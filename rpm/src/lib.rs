@@ -5,6 +5,7 @@
 //! | the list of metadata files | [`repomd`] |
 //! | packages, as `primary` has them | [`primary`], [`package`] |
 //! | their files and change logs | [`filelists`], [`other`] |
+//! | advisories, groups, delta RPMs | [`updateinfo`], [`comps`], [`deltas`] |
 //! | a metadata file, verified and decompressed | [`metadata`], [`compression`] |
 //! | checksums, paths and versions | [`checksum`], [`href`], [`evr`] |
 //! | errors and caps | [`error`], [`limits`] |
@@ -14,6 +15,8 @@
 
 pub mod checksum;
 pub mod compression;
+pub mod comps;
+pub mod deltas;
 pub mod error;
 pub mod evr;
 mod fields;
@@ -28,5 +31,6 @@ pub mod package;
 pub mod primary;
 pub mod repomd;
 pub mod signature;
+pub mod updateinfo;
 pub mod write;
 mod xml;
