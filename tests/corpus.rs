@@ -23,7 +23,7 @@ fn replay(target: &str, check: impl Fn(&[u8])) {
     let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
     let mut seen = 0;
     for entry in entries {
-        let path = entry.unwrap().path();
+        let path = entry.expect("a folder can be listed").path();
         let data = std::fs::read(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
         check(&data);
         // Whatever holds for an input holds for what remains when it is cut off.
