@@ -192,8 +192,11 @@ impl PartialOrd for Registry {
 
 impl Ord for Registry {
     fn cmp(&self, other: &Self) -> Ordering {
-        let lower = |registry: &Self| registry.authority().to_ascii_lowercase();
-        (lower(self).cmp(&lower(other))).then(self.scheme().cmp(&other.scheme()))
+        let lower = |byte: u8| byte.to_ascii_lowercase();
+        let bytes = self.authority().bytes().map(lower);
+        bytes
+            .cmp(other.authority().bytes().map(lower))
+            .then(self.scheme().cmp(&other.scheme()))
     }
 }
 
