@@ -42,8 +42,15 @@ impl<T> Pages<T> {
     /// Takes a page. `Ok(true)` when another one follows.
     ///
     /// Pages are bounded in number as entries are: a registry that links empty pages
-    /// to each other would keep us busy for ever.
+    /// to each other would keep us busy for ever. A page that links to itself is told at
+    /// once.
     pub(super) fn add(&mut self, page: Page<T>, limit: usize) -> Result<bool, Error> {
+        if page.next.is_some() && page.next == self.next {
+            return Err(Error::new(
+                ErrorKind::InvalidResponse,
+                "the list does not end: its next page is the page itself",
+            ));
+        }
         self.read += 1;
         self.entries.extend(page.items);
         if self.entries.len() > limit || self.read > limit.min(MOST_PAGES) {

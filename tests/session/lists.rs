@@ -61,6 +61,22 @@ fn no_tags_may_be_null() {
 }
 
 #[test]
+fn a_page_that_leads_to_itself_is_told() {
+    let mut scenario = Scenario::new();
+    tagged(&mut scenario, 2);
+    scenario.script(Rule::new(Quirk::SetHeader(
+        header("link"),
+        "</v2/me/demo/tags/list?n=10>; rel=\"next\"".into(),
+    )));
+    assert_kind(
+        scenario.run(|s, r| s.tags(r)),
+        ErrorKind::InvalidResponse,
+        "the page itself",
+    );
+    assert_eq!(scenario.requests().len(), 2);
+}
+
+#[test]
 fn pages_that_lead_in_a_circle_end() {
     let registry = RegistryConfig {
         page_limit: Some(10),
@@ -75,10 +91,15 @@ fn pages_that_lead_in_a_circle_end() {
     };
     let mut scenario = Scenario::with(config, registry);
     tagged(&mut scenario, 25);
-    scenario.script(Rule::new(Quirk::SetHeader(
+    // Every third page, the last one, leads to the first.
+    let first = Quirk::SetHeader(
         header("link"),
         "</v2/me/demo/tags/list?n=10>; rel=\"next\"".into(),
-    )));
+    );
+    for last in (3..=60).step_by(3) {
+        let rule = on(http::Method::GET, first.clone());
+        scenario.script(rule.nth(last));
+    }
     assert_kind(
         scenario.run(|s, r| s.tags(r)),
         ErrorKind::TooLarge,
