@@ -13,6 +13,8 @@ mod location;
 mod manifest;
 #[path = "corpus/reference.rs"]
 mod reference;
+#[path = "corpus/session.rs"]
+mod session;
 
 use std::path::Path;
 
@@ -53,4 +55,26 @@ fn manifests() {
 #[test]
 fn challenges() {
     replay("challenge", challenge::check);
+}
+
+#[test]
+fn sessions() {
+    replay("session", session::check);
+}
+
+/// Where no fuzzer runs, chance does a little of its work.
+#[test]
+fn random_sessions() {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    for len in 0..4000 {
+        let script: Vec<u8> = (0..len % 120)
+            .map(|_| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                (state >> 32) as u8
+            })
+            .collect();
+        session::check(&script);
+    }
 }
