@@ -74,6 +74,11 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Tags(command::tags::Command),
+    Manifest(command::manifest::Command),
+    Blob(command::blob::Command),
+    Login(command::login::Command),
+    Logout(command::logout::Command),
     Registry(command::registry::Command),
     Reference(command::reference::Command),
     Completions(command::completions::Command),

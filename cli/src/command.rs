@@ -1,9 +1,14 @@
 //! The commands, one file each.
 
+pub(crate) mod blob;
 pub(crate) mod completions;
+pub(crate) mod login;
+pub(crate) mod logout;
 pub(crate) mod man;
+pub(crate) mod manifest;
 pub(crate) mod reference;
 pub(crate) mod registry;
+pub(crate) mod tags;
 
 use std::future::Future;
 
@@ -18,6 +23,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         progress::silence();
     }
     match arguments.command {
+        Command::Tags(command) => block_on(tags::run(command, &global)),
+        Command::Manifest(command) => block_on(manifest::run(command, &global)),
+        Command::Blob(command) => block_on(blob::run(command, &global)),
+        Command::Login(command) => block_on(login::run(command, &global)),
+        Command::Logout(command) => block_on(logout::run(command, &global)),
         Command::Registry(command) => block_on(registry::run(command, &global)),
         Command::Reference(command) => reference::run(&command, global.json),
         Command::Completions(command) => completions::run(&command),

@@ -4,6 +4,7 @@
 //! behind HTTP.
 
 mod arguments;
+mod client;
 mod command;
 mod exit;
 mod http_server;

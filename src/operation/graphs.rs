@@ -416,6 +416,8 @@ fn pushes_are_as_drawn() {
 
 #[test]
 fn the_rest_is_as_drawn() {
+    let file = include_str!("ping.rs");
+    compare(file, None, "Asking", &[&|| Box::new(Ping::new(registry()))]);
     let file = include_str!("delete.rs");
     compare(
         file,

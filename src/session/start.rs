@@ -10,7 +10,7 @@ use crate::manifest::Manifest;
 use crate::operation::exists::What;
 use crate::operation::{
     Blob, BlobCopy, CopyBlob, CopyManifest, Delete, Exists, ListReferrers, ListRepositories,
-    ListTags, Machine, Operation, PullBlob, PullBytes, PullManifest, PullRange, PushBlob,
+    ListTags, Machine, Operation, Ping, PullBlob, PullBytes, PullManifest, PullRange, PushBlob,
     PushManifest, PushedBlob, Resolve, Resume, Unverified, Upload,
 };
 use crate::reference::{Registry, Repository, Selector, Tag};
@@ -20,6 +20,11 @@ use crate::source::BlobSource;
 impl Session {
     fn start<T>(&mut self, machine: impl Machine + 'static) -> Operation<T> {
         Operation::new(self.add(Box::new(machine), Audience::Caller))
+    }
+
+    /// Asks a registry whether it speaks the protocol, with the credentials there are.
+    pub fn ping(&mut self, registry: &Registry) -> Operation<()> {
+        self.start(Ping::new(registry.clone()))
     }
 
     /// Finds out media type, digest and size of what a tag or digest names. Pulls it

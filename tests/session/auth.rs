@@ -238,6 +238,28 @@ fn identity_tokens_go_by_post_and_fall_back_to_get() {
 }
 
 #[test]
+fn pinging_a_registry_tells_whether_the_credentials_are_right() {
+    for auth in [
+        Auth::basic("lab", "labpass"),
+        Auth::bearer("lab", "labpass"),
+    ] {
+        let mut scenario = Scenario::with_auth(auth);
+        scenario.log_in();
+        scenario.run(|s, r| s.ping(&r.registry)).unwrap();
+        assert!(scenario.requests().len() <= 3);
+    }
+    for auth in [
+        Auth::basic("lab", "labpass"),
+        Auth::bearer("lab", "labpass"),
+    ] {
+        let mut scenario = Scenario::with_auth(auth);
+        scenario.log_in_as(Credentials::basic("lab", "wrong"));
+        let result = scenario.run(|s, r| s.ping(&r.registry));
+        assert_kind(result, ErrorKind::Unauthorized, "");
+    }
+}
+
+#[test]
 fn a_static_token_is_sent_as_it_is() {
     let mut scenario = Scenario::with_auth(Auth::bearer("lab", "labpass"));
     let token = scenario

@@ -117,6 +117,16 @@ impl Client {
         self.inner.cache.as_ref()
     }
 
+    /// Asks a registry whether it speaks the protocol, with the credentials there are.
+    ///
+    /// # Errors
+    /// Kind `Unauthorized` when the credentials are wrong; whatever else the exchange
+    /// fails with.
+    pub async fn ping(&self, registry: &Registry) -> Result<()> {
+        let driver = self.driver_of(None);
+        driver.run(Job::default(), |s| s.ping(registry)).await
+    }
+
     /// Finds out media type, digest and size of what a tag or digest names.
     ///
     /// # Errors
