@@ -160,6 +160,12 @@ pub(crate) trait Machine: Send + fmt::Debug {
         0
     }
 
+    /// Whether the present request only finds out where a lost one left off. Its answer
+    /// is no progress: failures go on being counted.
+    fn is_recovering(&self) -> bool {
+        false
+    }
+
     /// The caller cancelled; what is left to do at the registry, if anything.
     fn cancelled(self: Box<Self>) -> Option<Box<dyn Machine>> {
         None

@@ -84,6 +84,8 @@ pub(crate) struct PushBlob {
     /// Send all in the closing PUT: the registry does chunks badly.
     whole: bool,
     restarts: u8,
+    /// How much the registry ever said to have of it.
+    received: u64,
     state: State,
 }
 
@@ -119,6 +121,7 @@ impl PushBlob {
             chunk: chunk.map(|chunk| chunk.max(1)),
             whole: false,
             restarts: 0,
+            received: 0,
             state: State::Starting,
         };
         machine.state = match machine.source.digest() {
@@ -151,6 +154,7 @@ impl PushBlob {
 
     /// Where to go with an upload that has `received` bytes.
     fn send_from(&mut self, location: Url, received: u64) -> Step {
+        self.received = self.received.max(received);
         let size = self.source.size();
         if received == 0 && self.source.digest().is_some() && (self.whole || self.chunk.is_none()) {
             return self.go(State::Putting(location));
@@ -431,10 +435,11 @@ impl Machine for PushBlob {
     }
 
     fn progress(&self) -> u64 {
-        match &self.state {
-            State::Patching(_, range) => range.start,
-            _ => 0,
-        }
+        self.received
+    }
+
+    fn is_recovering(&self) -> bool {
+        matches!(self.state, State::Asking(_) | State::Confirming)
     }
 
     fn interrupted(&mut self, _: Option<BlobSink>) -> Step {

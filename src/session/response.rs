@@ -313,6 +313,7 @@ impl Session {
         let Some(task) = self.tasks.get_mut(&operation) else {
             return;
         };
+        task.recovering = task.machine.is_recovering();
         let response = Response {
             head,
             url: state.url.clone(),

@@ -29,6 +29,8 @@ pub(super) struct Task {
     pub(super) failures: u32,
     /// How far the machine was at the last failure, in bytes.
     pub(super) progress: u64,
+    /// Whether the present request looks for where a lost one left off.
+    pub(super) recovering: bool,
     /// Failures in all.
     pub(super) all_failures: u32,
     /// Whether the present request was already repeated with a new token.
@@ -51,6 +53,7 @@ impl Task {
             phase: Phase::Queued,
             failures: 0,
             progress: 0,
+            recovering: false,
             all_failures: 0,
             renewed: false,
             token_waits: 0,
@@ -62,7 +65,9 @@ impl Task {
 
     /// The present request was answered; the next one starts afresh.
     pub(super) fn progressed(&mut self) {
-        self.failures = 0;
+        if !self.recovering {
+            self.failures = 0;
+        }
         self.renewed = false;
         self.token_waits = 0;
         self.asked_scopes.clear();

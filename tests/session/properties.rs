@@ -476,7 +476,11 @@ proptest! {
             let mut outcomes = Vec::new();
             for ask in asks.iter().filter(|ask| !matches!(ask, Ask::Cancelled(_))) {
                 run.ask(ask);
-                while run.simulator.step(&mut run.session) {}
+                let mut steps = 0;
+                while run.simulator.step(&mut run.session) {
+                    steps += 1;
+                    assert!(steps < 1_000_000, "no end in sight");
+                }
                 let urls: Vec<_> = run.simulator.sent.drain(..)
                     .map(|sent| format!("{} {}", sent.method, sent.url)).collect();
                 let files = std::mem::take(&mut run.simulator.files);

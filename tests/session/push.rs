@@ -472,3 +472,26 @@ fn a_missing_digest_header_is_no_error() {
         .push(&content(2500), true, Upload::default())
         .unwrap();
 }
+
+#[test]
+fn to_ask_where_an_upload_stands_is_no_progress() {
+    let nowhere = Quirk::Redirect {
+        origin: "https://nowhere.example".into(),
+    };
+    let mut scenario = Scenario::quirky([on(Method::PUT, nowhere)]);
+    assert_kind(
+        scenario.push(&content(1952), false, Upload::default()),
+        ErrorKind::Network,
+        "no connection",
+    );
+    let requests = scenario.requests().len();
+    assert!(requests < 40, "{requests} requests");
+}
+
+#[test]
+fn an_upload_that_gains_a_little_each_time_is_not_given_up() {
+    let mut scenario = Scenario::quirky([on(Method::PATCH, Quirk::LostAfter(10)).first(30)]);
+    scenario
+        .push(&content(1952), false, Upload::default())
+        .unwrap();
+}
