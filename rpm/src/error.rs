@@ -65,7 +65,7 @@ impl MetadataError {
     /// Says in which file, unless that is known already.
     pub(crate) fn in_file(mut self, file: &str) -> Self {
         if self.0.file.is_empty() {
-            self.0.file = excerpt(file).into();
+            self.0.file = shorten(file, 4096).into();
         }
         self
     }
@@ -135,12 +135,16 @@ impl From<MetadataError> for io::Error {
 
 /// The beginning of a hostile text, made harmless for a message.
 pub(crate) fn excerpt(text: &str) -> String {
-    const MAX: usize = 120;
-    let mut excerpt: String = text.chars().take(MAX).flat_map(escape).collect();
-    if text.chars().nth(MAX).is_some() {
-        excerpt.push('…');
+    shorten(text, 120)
+}
+
+/// The first characters of a text, those escaped that are not to be shown.
+fn shorten(text: &str, max: usize) -> String {
+    let mut short: String = text.chars().take(max).flat_map(escape).collect();
+    if text.chars().nth(max).is_some() {
+        short.push('…');
     }
-    excerpt
+    short
 }
 
 /// Leaves everything printable as it is, quotes included.

@@ -8,6 +8,7 @@
 //! | advisories, groups, delta RPMs | [`updateinfo`], [`comps`], [`deltas`] |
 //! | a metadata file, verified and decompressed | [`metadata`], [`compression`] |
 //! | checksums, paths and versions | [`checksum`], [`href`], [`evr`] |
+//! | which packages a person means | [`query`] |
 //! | errors and caps | [`error`], [`limits`] |
 //! | names of files in the `tree` layout | [`name`] |
 //! | signatures of `repomd.xml` | [`signature`] |
@@ -29,6 +30,7 @@ pub mod name;
 pub mod other;
 pub mod package;
 pub mod primary;
+pub mod query;
 pub mod repomd;
 pub mod signature;
 pub mod updateinfo;
