@@ -27,19 +27,19 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 /// A registry that answers until the test ends.
-pub struct Server {
-    pub address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     scheme: Scheme,
     registry: Arc<Mutex<Registry>>,
 }
 
 impl Server {
-    pub async fn start(config: Config) -> Self {
+    pub(crate) async fn start(config: Config) -> Self {
         Self::listen(config, None).await
     }
 
     /// Over TLS, and HTTP/2 if the client likes.
-    pub async fn start_tls(config: Config, tls: tokio_rustls::rustls::ServerConfig) -> Self {
+    pub(crate) async fn start_tls(config: Config, tls: tokio_rustls::rustls::ServerConfig) -> Self {
         Self::listen(config, Some(TlsAcceptor::from(Arc::new(tls)))).await
     }
 
@@ -74,43 +74,43 @@ impl Server {
         }
     }
 
-    pub fn registry(&self) -> MutexGuard<'_, Registry> {
+    pub(crate) fn registry(&self) -> MutexGuard<'_, Registry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn script(&self, rule: Rule) {
+    pub(crate) fn script(&self, rule: Rule) {
         self.registry().script(rule);
     }
 
     /// `http://127.0.0.1:PORT`
-    pub fn origin(&self) -> String {
+    pub(crate) fn origin(&self) -> String {
         format!("{}://{}", self.scheme.as_str(), self.authority())
     }
 
     /// The name certificates are for, and the port.
-    pub fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         match self.scheme {
             Scheme::Https => format!("localhost:{}", self.address.port()),
             Scheme::Http => self.address.to_string(),
         }
     }
 
-    pub fn at(&self) -> Address {
+    pub(crate) fn at(&self) -> Address {
         Address::new(self.scheme, &self.authority()).unwrap()
     }
 
-    pub fn repository(&self, name: &str) -> Repository {
+    pub(crate) fn repository(&self, name: &str) -> Repository {
         Repository::new(self.at(), name).unwrap()
     }
 
     /// What was asked so far, as `METHOD path`.
-    pub fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         let mut registry = self.registry();
         let line = |entry: &Entry| format!("{} {}", entry.method, entry.path);
         registry.log().iter().map(line).collect()
     }
 
-    pub fn log(&self) -> Vec<Entry> {
+    pub(crate) fn log(&self) -> Vec<Entry> {
         self.registry().log().to_vec()
     }
 }
@@ -175,7 +175,7 @@ async fn answer(
 
 /// A client whose home and system files are in a scratch directory, and that waits
 /// little between retries.
-pub fn builder(home: &Path) -> ClientBuilder {
+pub(crate) fn builder(home: &Path) -> ClientBuilder {
     ClientBuilder::new(environment(home))
         .seed(7)
         .session(|config| {
@@ -184,17 +184,17 @@ pub fn builder(home: &Path) -> ClientBuilder {
         })
 }
 
-pub fn environment(home: &Path) -> Environment {
+pub(crate) fn environment(home: &Path) -> Environment {
     Environment::empty(home).set("HOME", home)
 }
 
 /// A client with nothing configured.
-pub fn client(home: &Path) -> Client {
+pub(crate) fn client(home: &Path) -> Client {
     builder(home).build().unwrap()
 }
 
 /// Bytes that no two places of are alike.
-pub fn noise(length: usize) -> Vec<u8> {
+pub(crate) fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut bytes = Vec::with_capacity(length + 8);
     while bytes.len() < length {
