@@ -133,7 +133,10 @@ pub(crate) fn check(data: &[u8]) {
     let registry = Registry::new(Scheme::Https, "registry.example").expect("legal");
     let repository = Repository::new(registry.clone(), "me/demo").expect("legal");
     let mut script = Script(data);
-    let credentials = (script.byte() % 2 == 0).then(|| Credentials::basic("me", PASSWORD));
+    let credentials = script
+        .byte()
+        .is_multiple_of(2)
+        .then(|| Credentials::basic("me", PASSWORD));
     let config = Config {
         concurrency: 2,
         ..Config::default()
@@ -260,7 +263,7 @@ impl Host<'_> {
         let mut request = self.pending.swap_remove(at);
         let exchange = request.exchange;
         self.now.monotonic_ms += u64::from(self.script.byte());
-        if self.script.0.is_empty() || self.script.byte() % 16 == 0 {
+        if self.script.0.is_empty() || self.script.byte().is_multiple_of(16) {
             let cause = match self.script.0.is_empty() {
                 true => Cause::Local,
                 false => self.script.pick(&CAUSES),
@@ -304,7 +307,7 @@ impl Host<'_> {
             Destination::Stream(mut sink) => {
                 let id = request.operation.expect("a blob is for somebody");
                 let file = self.written.entry(id).or_default();
-                let mut whole = self.script.byte() % 4 != 0;
+                let mut whole = !self.script.byte().is_multiple_of(4);
                 for bytes in body.chunks(piece) {
                     let Ok(keep) = sink.chunk(bytes) else {
                         whole = false;
