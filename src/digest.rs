@@ -240,21 +240,32 @@ enum Problem {
     NotHex,
 }
 
+impl ParseDigestError {
+    /// What is wrong, for messages that have said already that it is about a digest.
+    pub(crate) fn reason(&self) -> impl fmt::Display {
+        self.0
+    }
+}
+
 impl fmt::Display for ParseDigestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Problem::NoColon => f.write_str("invalid digest: no `:` after the algorithm"),
-            Problem::Algorithm => {
-                f.write_str("unsupported digest algorithm: known are sha256, sha384 and sha512")
+        write!(f, "invalid digest: {}", self.0)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoColon => f.write_str("no `:` after the algorithm; write sha256:…"),
+            Self::Algorithm => {
+                f.write_str("unknown algorithm; known are sha256, sha384 and sha512")
             }
-            Problem::Length { algorithm, got } => write!(
+            Self::Length { algorithm, got } => write!(
                 f,
-                "invalid digest: {algorithm} takes {} hex digits, found {got}",
+                "{algorithm} takes {} hex digits, found {got}",
                 algorithm.len() * 2
             ),
-            Problem::NotHex => {
-                f.write_str("invalid digest: only lower-case hex digits may follow the `:`")
-            }
+            Self::NotHex => f.write_str("only lower-case hex digits may follow the `:`"),
         }
     }
 }
@@ -368,24 +379,21 @@ mod tests {
     #[test]
     fn refuses_what_is_not_a_digest() {
         let cases = [
-            ("sha256", "invalid digest: no `:` after the algorithm"),
+            ("sha256", "no `:` after the algorithm; write sha256:…"),
             (
                 "md5:0",
-                "unsupported digest algorithm: known are sha256, sha384 and sha512",
+                "unknown algorithm; known are sha256, sha384 and sha512",
             ),
             (
                 "SHA256:0",
-                "unsupported digest algorithm: known are sha256, sha384 and sha512",
+                "unknown algorithm; known are sha256, sha384 and sha512",
             ),
-            (
-                "sha256:0",
-                "invalid digest: sha256 takes 64 hex digits, found 1",
-            ),
+            ("sha256:0", "sha256 takes 64 hex digits, found 1"),
         ];
         for (text, message) in cases {
             assert_eq!(
                 text.parse::<Digest>().unwrap_err().to_string(),
-                message,
+                format!("invalid digest: {message}"),
                 "{text}"
             );
         }

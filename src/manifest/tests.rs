@@ -130,7 +130,7 @@ fn what_is_no_manifest_or_two_at_once_is_refused() {
         (
             None,
             r#"{"schemaVersion":2,"config":{"mediaType":"a/b","digest":"md5:0","size":1}}"#,
-            "unsupported digest algorithm",
+            "unknown algorithm; known are sha256",
         ),
     ];
     for (content_type, text, message) in cases {

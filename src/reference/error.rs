@@ -243,7 +243,7 @@ impl fmt::Display for Problem {
                     "a tag must not be more than 128 characters, found {length}"
                 );
             }
-            Self::Digest(error) => return error.fmt(f),
+            Self::Digest(error) => return error.reason().fmt(f),
         };
         f.write_str(text)
     }

@@ -180,7 +180,7 @@ fn messages_say_what_to_write_instead() {
         ),
         (
             "x@sha256:0",
-            "invalid digest, at byte 2: invalid digest: sha256 takes 64 hex digits, found 1",
+            "invalid digest, at byte 2: sha256 takes 64 hex digits, found 1",
         ),
         (
             "foo_bar.com/x",
