@@ -132,8 +132,15 @@ impl Registry {
         let Some(auth) = &self.config.auth else {
             return Ok(());
         };
-        if matches!(route, Route::Token | Route::Storage(_) | Route::Unknown) {
-            return Ok(());
+        match route {
+            Route::Token | Route::Unknown => return Ok(()),
+            // A digest stands in for the signature of the URL, so that whoever knows one
+            // can read: only a script that wants it so opens this.
+            Route::Storage(_) if self.script.uses_storage() => return Ok(()),
+            Route::Storage(_) => {
+                return Err(Refusal::not_found(Code::Unsupported, "no such endpoint"));
+            }
+            _ => {}
         }
         let needed = needed(ask, route);
         match &auth.scheme {

@@ -41,7 +41,7 @@ pub struct Registry {
     pub(crate) store: Store,
     pub(crate) uploads: Uploads,
     pub(crate) tokens: Tokens,
-    script: Script,
+    pub(crate) script: Script,
     log: Log,
     /// How many identifiers were derived from the seed.
     derived: u64,

@@ -319,6 +319,12 @@ impl Script {
         self.0.clear();
     }
 
+    /// Whether some requests are sent to `/storage/`.
+    pub(crate) fn uses_storage(&self) -> bool {
+        let mut rules = self.0.iter();
+        rules.any(|rule| matches!(rule.quirk, Quirk::StorageRedirect { .. }))
+    }
+
     /// Whether a request would be answered before its body is read.
     pub(crate) fn answers_early(&self, method: &Method, path: &str) -> bool {
         self.0

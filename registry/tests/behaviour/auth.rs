@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
-use ocirepo_registry::{Account, Auth, Config, Rights};
+use ocirepo_registry::{Account, Auth, Config, Quirk, Rights, Rule};
 
 use crate::scene::{Scene, code, text};
 
@@ -70,6 +70,18 @@ fn anonymous_pulls_can_be_allowed() {
     let digest = scene.registry.put_blob("r", "content");
     assert_eq!(scene.get(&format!("/v2/r/blobs/{digest}")).status(), 200);
     assert_eq!(scene.post("/v2/r/blobs/uploads/", "").status(), 401);
+}
+
+#[test]
+fn storage_is_no_way_around_a_log_in() {
+    let mut scene = scene();
+    let digest = scene.registry.put_blob("r", "secret");
+    let target = format!("/storage/{digest}");
+    assert_eq!(scene.get(&target).status(), 404);
+    scene.registry.script(Rule::new(Quirk::StorageRedirect {
+        origin: "https://storage.example".to_owned(),
+    }));
+    assert_eq!(scene.get(&target).status(), 200);
 }
 
 #[test]

@@ -124,6 +124,8 @@ fn check(registry: &mut Registry) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn any_requests_leave_a_registry_that_is_whole(
         requests in proptest::collection::vec(request(), 1..30),
