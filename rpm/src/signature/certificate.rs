@@ -4,7 +4,7 @@ use pgp::composed::{SignedPublicKey, SignedPublicSubKey};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{Signature, SignatureType, SubpacketData};
 use pgp::ser::Serialize;
-use pgp::types::{KeyDetails, PublicParams, Tag, VerifyingKey};
+use pgp::types::{KeyDetails, PublicParams, Tag};
 
 use super::verdict::{Good, Refusal};
 
@@ -253,6 +253,6 @@ fn seconds(key: &impl KeyDetails) -> u64 {
     u64::from(key.created_at().as_secs())
 }
 
-fn hex(key: &(impl KeyDetails + VerifyingKey)) -> String {
+fn hex(key: &impl KeyDetails) -> String {
     key.fingerprint().to_string().to_ascii_uppercase()
 }
