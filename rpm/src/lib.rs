@@ -10,7 +10,7 @@
 //! | checksums, paths and versions | [`checksum`], [`href`], [`evr`] |
 //! | which packages a person means | [`query`] |
 //! | errors and caps | [`error`], [`limits`] |
-//! | names of files in the `tree` layout | [`name`] |
+//! | layouts, and names of files in the `tree` layout | [`layout`], [`name`] |
 //! | signatures of `repomd.xml` | [`signature`] |
 //! | writing rpm-md | [`mod@write`] |
 
@@ -24,6 +24,7 @@ mod fields;
 pub mod filelists;
 pub mod href;
 mod intern;
+pub mod layout;
 pub mod limits;
 pub mod metadata;
 pub mod name;

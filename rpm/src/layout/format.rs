@@ -1,0 +1,89 @@
+//! Media types, annotations and limits of the format.
+
+/// Artifact type of a whole repository: the manifest of `files`, the index of `index`.
+pub const REPOSITORY: &str = "application/vnd.ocirepo.rpm.repository.v1";
+
+/// Artifact type of the metadata artifact of `index`.
+pub const METADATA: &str = "application/vnd.ocirepo.rpm.metadata.v1";
+
+/// Artifact type of a shard of packages of `index`.
+pub const PACKAGES: &str = "application/vnd.ocirepo.rpm.packages.v1";
+
+/// Artifact type of a shard of other files of `index`.
+pub const OTHER: &str = "application/vnd.ocirepo.rpm.other.v1";
+
+/// Artifact type of one file of `tree`.
+pub const FILE: &str = "application/vnd.ocirepo.rpm.file.v1";
+
+/// Annotation of a layer: the path of the file in the repository (image-spec,
+/// "Pre-Defined Annotation Keys").
+pub const TITLE: &str = "org.opencontainers.image.title";
+
+/// Annotation of a manifest or index: the date of the repository's revision.
+pub const CREATED: &str = "org.opencontainers.image.created";
+
+/// Annotation of the root: which layout it is.
+pub const LAYOUT: &str = "org.ocirepo.layout";
+
+/// Annotation of the root: how many snapshots came before it, plus one.
+pub const SEQUENCE: &str = "org.ocirepo.snapshot.sequence";
+
+/// Annotation of the root: digest of the root of the snapshot before.
+pub const PARENT: &str = "org.ocirepo.snapshot.parent";
+
+/// Annotation of the descriptors in the index: what the manifest holds.
+pub const ROLE: &str = "org.ocirepo.role";
+
+/// Value of [`ROLE`]: the metadata artifact. There is one, and it comes first.
+pub const ROLE_METADATA: &str = "metadata";
+
+/// Value of [`ROLE`]: a shard of packages.
+pub const ROLE_PACKAGES: &str = "packages";
+
+/// Value of [`ROLE`]: a shard of files that are neither packages nor metadata.
+pub const ROLE_OTHER: &str = "other";
+
+/// Annotation of the descriptors of shards: the bits that the keys of its files begin
+/// with, as `0` and `1`.
+pub const SHARD: &str = "org.ocirepo.shard";
+
+/// Annotation by which the oras client says that a layer is an archive of a directory.
+pub const UNPACK: &str = "io.deis.oras.content.unpack";
+
+/// Path of the file that names all metadata.
+pub const REPOMD: &str = "repodata/repomd.xml";
+
+/// Path of its detached signature.
+pub const SIGNATURE: &str = "repodata/repomd.xml.asc";
+
+/// The folder of the metadata, with the slash.
+pub const REPODATA: &str = "repodata/";
+
+/// The most layers a manifest is written with: registries cap them near 500, and tools
+/// slow down long before.
+pub const MAX_LAYERS: usize = 400;
+
+/// The most bytes a manifest is written with: registries cap them near 1 MiB.
+pub const MAX_MANIFEST: usize = 1_000_000;
+
+/// The media type a file is published with, by its name.
+pub fn media_type(path: &str) -> &'static str {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    if name == ".treeinfo" || name == "treeinfo" {
+        return "text/plain";
+    }
+    if name.starts_with("RPM-GPG-KEY") {
+        return "application/pgp-keys";
+    }
+    match name.rsplit('.').next() {
+        Some("rpm" | "drpm") => "application/x-rpm",
+        Some("xml") => "application/xml",
+        Some("gz") => "application/gzip",
+        Some("zst") => "application/zstd",
+        Some("xz") => "application/x-xz",
+        Some("bz2") => "application/x-bzip2",
+        Some("asc") => "application/pgp-signature",
+        Some("key") => "application/pgp-keys",
+        _ => "application/octet-stream",
+    }
+}
