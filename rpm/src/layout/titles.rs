@@ -10,7 +10,8 @@ use super::format::{REPODATA, REPOMD, TITLE, UNPACK};
 /// The layers of a manifest by title.
 #[derive(Clone, Debug)]
 pub(crate) struct Titles {
-    layers: BTreeMap<String, Found>,
+    /// `None` where layers that differ have the same title, so that it says nothing.
+    layers: BTreeMap<String, Option<Descriptor>>,
     form: Form,
 }
 
@@ -23,14 +24,6 @@ enum Form {
     BaseNames,
 }
 
-/// What has a title.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Found {
-    One(Descriptor),
-    /// Layers that differ have the same title, so that it says nothing.
-    Several,
-}
-
 /// Layers with different content have the title that was looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ambiguous;
@@ -40,17 +33,17 @@ impl Titles {
     /// repository if one ends in `repodata/repomd.xml`, otherwise base names. If there
     /// are several such, the shortest says where the repository begins.
     pub(crate) fn new(layers: &[Descriptor]) -> Self {
-        let mut found = BTreeMap::new();
+        let mut found: BTreeMap<String, Option<Descriptor>> = BTreeMap::new();
         for layer in layers {
             let Some(title) = title(layer) else { continue };
             found
                 .entry(title.to_owned())
                 .and_modify(|known| {
-                    if !matches!(known, Found::One(one) if one.digest == layer.digest) {
-                        *known = Found::Several;
+                    if known.as_ref().is_some_and(|one| one.digest != layer.digest) {
+                        *known = None;
                     }
                 })
-                .or_insert_with(|| Found::One(layer.clone()));
+                .or_insert_with(|| Some(layer.clone()));
         }
         let prefix = found
             .keys()
@@ -73,8 +66,8 @@ impl Titles {
         };
         match found {
             None => Ok(None),
-            Some(Found::One(layer)) => Ok(Some(layer)),
-            Some(Found::Several) => Err(Ambiguous),
+            Some(Some(layer)) => Ok(Some(layer)),
+            Some(None) => Err(Ambiguous),
         }
     }
 
@@ -82,23 +75,13 @@ impl Titles {
     pub(crate) fn archive(&self) -> Option<&Descriptor> {
         let folder = REPODATA.trim_end_matches('/');
         let mut archives = self.layers.iter().filter_map(|(title, found)| {
-            let Found::One(layer) = found else {
-                return None;
-            };
+            let layer = found.as_ref()?;
             let last = title.rsplit('/').next()?;
             let archive = layer.annotation(UNPACK) == Some("true")
                 || matches!(layer.media_type.as_str(), OCI_LAYER | OCI_LAYER_GZIP);
             (last == folder && archive).then_some(layer)
         });
         archives.next()
-    }
-
-    /// All layers that can be found, each with its title.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Descriptor)> {
-        self.layers.iter().filter_map(|(title, found)| match found {
-            Found::One(layer) => Some((title.as_str(), layer)),
-            Found::Several => None,
-        })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::error::SignatureError;
+use crate::date::date;
 
 /// What [`verify`](super::verify) found: each signature, in the order of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,43 +196,5 @@ impl fmt::Display for Refusal {
             ),
             Self::NotForSigning => f.write_str("the key is not meant for signing"),
         }
-    }
-}
-
-/// The date of a moment in Unix seconds, as `YYYY-MM-DD` in UTC.
-fn date(seconds: u64) -> String {
-    // Days are counted in eras of 400 years that begin on a 1st of March.
-    let days = seconds / 86_400 + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 {
-        (month + 3, 0)
-    } else {
-        (month - 9, 1)
-    };
-    format!("{:04}-{month:02}-{day:02}", era * 400 + year + next)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::date;
-
-    #[test]
-    fn dates_are_those_of_the_calendar() {
-        for (seconds, expected) in [
-            (0, "1970-01-01"),
-            (951_782_399, "2000-02-28"),
-            (951_782_400, "2000-02-29"),
-            (951_868_800, "2000-03-01"),
-            (1_700_000_000, "2023-11-14"),
-            (4_107_542_399, "2100-02-28"),
-            (4_107_542_400, "2100-03-01"),
-        ] {
-            assert_eq!(date(seconds), expected);
-        }
-        date(u64::MAX);
     }
 }

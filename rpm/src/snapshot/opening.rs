@@ -1,0 +1,483 @@
+//! From a reference to a snapshot.
+//!
+//! ```text
+//!            reference
+//!                |  manifest at the tag or digest
+//!      .---------+-----------------------.
+//!      | index   | manifest              | none, and the tag is `latest`
+//!      v         |                       v
+//!  first child   +-- archive --.     NAME/repodata/repomd.xml:latest
+//!      |         |             v         |
+//!      |         |          unpack       |
+//!      v         v             |         v
+//!     repomd.xml (a blob)      |     repomd.xml (its first layer)
+//!      |         |             |         |
+//!      +---------+-------------'         v
+//!      v                             NAME/repodata/repomd.xml.asc:latest, its layer,
+//!     repomd.xml.asc                 and the first manifest again: all over if it changed
+//!      |                                 |
+//!      '-------------> Snapshot <--------'
+//! ```
+//!
+//! Signatures are read where keys were given or they were asked for.
+
+mod finish;
+
+use std::collections::BTreeMap;
+
+use ocirepo::Manifest;
+use ocirepo::descriptor::Descriptor;
+use ocirepo::digest::Digest;
+use ocirepo::reference::{Reference, Repository, Selector, Tag};
+
+use super::ask::{Answer, Ask, Options};
+use super::error::{Problem, SnapshotError};
+use super::resolve::{List, tree_list};
+use super::{Content, Snapshot};
+use crate::layout::Layout;
+use crate::layout::format::{
+    REPOMD, ROLE, ROLE_METADATA, ROLE_OTHER, ROLE_PACKAGES, SHARD, SIGNATURE,
+};
+use crate::layout::shard::{Prefix, Shards};
+use crate::layout::titles::Titles;
+use crate::layout::unpack::{MAX_PACKED, unpack};
+use crate::repomd::Repomd;
+use crate::signature::MAX_SIGNATURE_FILE;
+
+/// The largest `repomd.xml` that is read, in bytes. Real ones have some thousand.
+pub const MAX_REPOMD: u64 = 4 << 20;
+
+/// How often a `tree` may change while it is read.
+const MAX_RESTARTS: u32 = 2;
+
+/// Opens a repository: asks one question after the other until there is a [`Snapshot`].
+#[derive(Clone, Debug)]
+pub struct Opening {
+    repository: Repository,
+    selector: Selector,
+    options: Options,
+    state: State,
+    ask: Ask,
+    restarts: u32,
+}
+
+/// What the pending question is for.
+#[derive(Clone, Debug)]
+enum State {
+    Root,
+    /// The manifest of `repomd.xml` in a tree.
+    TreeRoot {
+        /// Whether the reference itself was tried already.
+        last: bool,
+    },
+    Metadata {
+        root: Manifest,
+        first: Digest,
+    },
+    Archive {
+        root: Manifest,
+        titles: Titles,
+        layer: Digest,
+    },
+    Repomd {
+        content: Content,
+        /// The manifest of `repomd.xml`, in a tree.
+        tree: Option<Digest>,
+        layer: Digest,
+    },
+    TreeSignature(Parts),
+    Signature(Parts, Digest),
+    /// The manifest of `repomd.xml` in a tree, to see that it is still the same.
+    TreeAgain(Parts, Option<Vec<u8>>),
+    Ended,
+}
+
+/// What makes a snapshot but the signature.
+#[derive(Clone, Debug)]
+struct Parts {
+    content: Content,
+    tree: Option<Digest>,
+    raw_repomd: Vec<u8>,
+    repomd: Repomd,
+}
+
+impl Opening {
+    /// Begins with the manifest that a reference means, `latest` if it has neither tag nor
+    /// digest.
+    pub fn new(reference: &Reference, options: Options) -> Self {
+        let repository = reference.repository().clone();
+        let selector = reference.selector();
+        let mut opening = Self {
+            ask: Ask::Manifest {
+                repository: repository.clone(),
+                selector: selector.clone(),
+            },
+            repository,
+            selector,
+            options,
+            state: State::Root,
+            restarts: 0,
+        };
+        if opening.options.layout == Some(Layout::Tree)
+            && opening.may_be_tree()
+            && let Ok(list) = tree_list(&opening.repository, REPOMD)
+        {
+            opening.state = State::TreeRoot { last: false };
+            opening.ask = list.into();
+        }
+        opening
+    }
+
+    /// The question to answer now. It does not change until it is answered.
+    pub fn ask(&self) -> &Ask {
+        &self.ask
+    }
+
+    /// Takes the answer; returns the snapshot when nothing is left to ask.
+    ///
+    /// After an error, and after the snapshot, every further answer is an error.
+    pub fn answer(&mut self, answer: Answer) -> Result<Option<Snapshot>, SnapshotError> {
+        match (std::mem::replace(&mut self.state, State::Ended), answer) {
+            (State::Root, Answer::Manifest(found)) => self.root(found),
+            (State::TreeRoot { last }, Answer::Manifest(found)) => self.tree_root(last, found),
+            (State::Metadata { root, first }, Answer::Manifest(found)) => {
+                self.metadata(root, first, found)
+            }
+            (State::TreeSignature(parts), Answer::Manifest(found)) => match found {
+                Some(manifest) => self.signature_of(parts, manifest.layers().first()),
+                None => self.signature_of(parts, None),
+            },
+            (State::TreeAgain(parts, signature), Answer::Manifest(found)) => {
+                self.tree_again(parts, signature, found)
+            }
+            (
+                State::Archive {
+                    root,
+                    titles,
+                    layer,
+                },
+                Answer::Blob(found),
+            ) => {
+                let packed = self.present(found, layer, "the archive of repodata")?;
+                self.archive(root, titles, &packed)
+            }
+            (
+                State::Repomd {
+                    content,
+                    tree,
+                    layer,
+                },
+                Answer::Blob(found),
+            ) => {
+                let raw = self.present(found, layer, REPOMD)?;
+                self.repomd(content, tree, raw)
+            }
+            (State::Signature(parts, layer), Answer::Blob(found)) => {
+                let signature = self.present(found, layer, SIGNATURE)?;
+                self.signed(parts, Some(signature))
+            }
+            _ => Err(self.error(Problem::Misuse)),
+        }
+    }
+
+    /// A tree has no tags of its own, so that only `latest` can mean one.
+    fn may_be_tree(&self) -> bool {
+        self.selector == Selector::Tag(Tag::latest())
+    }
+
+    fn root(&mut self, found: Option<Manifest>) -> Result<Option<Snapshot>, SnapshotError> {
+        let Some(root) = found else {
+            if !self.may_be_tree() {
+                return Err(self.error(Problem::NotFound { tree_too: false }));
+            }
+            if self.options.layout == Some(Layout::Tree) {
+                // That was asked first.
+                return Err(self.error(Problem::NotFound { tree_too: true }));
+            }
+            let list = tree_list(&self.repository, REPOMD)?;
+            return self.go_manifest(State::TreeRoot { last: true }, list);
+        };
+        if let Some(index) = root.as_index() {
+            let Some(first) = index.manifests.first() else {
+                return Err(self.error(Problem::BadIndex("it is empty")));
+            };
+            // An index of images has no roles; what its first child holds will tell.
+            if first
+                .annotation(ROLE)
+                .is_some_and(|role| role != ROLE_METADATA)
+            {
+                return Err(self.error(Problem::BadIndex("it does not begin with the metadata")));
+            }
+            let list = List {
+                repository: self.repository.clone(),
+                selector: first.digest.into(),
+            };
+            let first = first.digest;
+            return self.go_manifest(State::Metadata { root, first }, list);
+        }
+        let titles = Titles::new(root.layers());
+        if let Some(layer) = self.find(&titles, REPOMD)? {
+            let layer = layer.clone();
+            let unpacked = BTreeMap::new();
+            let content = Content::Files {
+                root,
+                titles,
+                unpacked,
+            };
+            return self.go_repomd(content, None, &self.repository.clone(), layer);
+        }
+        if let Some(layer) = titles.archive() {
+            let layer = layer.clone();
+            let state = State::Archive {
+                root,
+                titles,
+                layer: layer.digest,
+            };
+            let repository = self.repository.clone();
+            return self.go_blob(
+                state,
+                repository,
+                layer,
+                MAX_PACKED,
+                "the archive of repodata",
+            );
+        }
+        Err(self.not_a_repository(&root))
+    }
+
+    fn tree_root(
+        &mut self,
+        last: bool,
+        found: Option<Manifest>,
+    ) -> Result<Option<Snapshot>, SnapshotError> {
+        let Some(manifest) = found else {
+            if last {
+                return Err(self.error(Problem::NotFound { tree_too: true }));
+            }
+            let list = List {
+                repository: self.repository.clone(),
+                selector: self.selector.clone(),
+            };
+            return self.go_manifest(State::Root, list);
+        };
+        let Some(layer) = manifest.layers().first() else {
+            return Err(self.error(Problem::NoFile("its repodata/repomd.xml has no layer")));
+        };
+        let list = tree_list(&self.repository, REPOMD)?;
+        let (layer, tree) = (layer.clone(), Some(manifest.digest()));
+        self.go_repomd(Content::Tree, tree, &list.repository, layer)
+    }
+
+    fn metadata(
+        &mut self,
+        root: Manifest,
+        first: Digest,
+        found: Option<Manifest>,
+    ) -> Result<Option<Snapshot>, SnapshotError> {
+        let Some(metadata) = found else {
+            return Err(self.error(Problem::MissingManifest { digest: first }));
+        };
+        let titles = Titles::new(metadata.layers());
+        let Some(layer) = self.find(&titles, REPOMD)?.cloned() else {
+            return Err(self.not_a_repository(&root));
+        };
+        let shards = |role| shards(&root, role).map_err(|why| self.error(Problem::BadIndex(why)));
+        let (packages, other) = (shards(ROLE_PACKAGES)?, shards(ROLE_OTHER)?);
+        let content = Content::Index {
+            root,
+            metadata,
+            titles,
+            packages,
+            other,
+        };
+        self.go_repomd(content, None, &self.repository.clone(), layer)
+    }
+
+    fn archive(
+        &mut self,
+        root: Manifest,
+        titles: Titles,
+        packed: &[u8],
+    ) -> Result<Option<Snapshot>, SnapshotError> {
+        let mut unpacked = unpack(packed).map_err(|error| self.error(Problem::Archive(error)))?;
+        let Some(raw) = unpacked.remove(REPOMD) else {
+            return Err(self.error(Problem::NoFile(
+                "the archive of repodata holds no repomd.xml",
+            )));
+        };
+        let content = Content::Files {
+            root,
+            titles,
+            unpacked,
+        };
+        self.repomd(content, None, raw)
+    }
+
+    fn repomd(
+        &mut self,
+        content: Content,
+        tree: Option<Digest>,
+        raw_repomd: Vec<u8>,
+    ) -> Result<Option<Snapshot>, SnapshotError> {
+        let repomd =
+            Repomd::parse(&raw_repomd).map_err(|error| self.error(Problem::Metadata(error)))?;
+        let mut parts = Parts {
+            content,
+            tree,
+            raw_repomd,
+            repomd,
+        };
+        self.check_unpacked(&parts)?;
+        if self.options.keys.is_none() && !self.options.signature {
+            return self.signed(parts, None);
+        }
+        if let Content::Files { unpacked, .. } = &mut parts.content
+            && let Some(signature) = unpacked.remove(SIGNATURE)
+        {
+            return self.signed(parts, Some(signature));
+        }
+        let layer = match &parts.content {
+            Content::Tree => {
+                let list = tree_list(&self.repository, SIGNATURE)?;
+                return self.go_manifest(State::TreeSignature(parts), list);
+            }
+            Content::Files { titles, .. } | Content::Index { titles, .. } => {
+                self.find(titles, SIGNATURE)?.cloned()
+            }
+        };
+        self.signature_of(parts, layer.as_ref())
+    }
+
+    fn signature_of(
+        &mut self,
+        parts: Parts,
+        layer: Option<&Descriptor>,
+    ) -> Result<Option<Snapshot>, SnapshotError> {
+        let Some(layer) = layer else {
+            return self.signed(parts, None);
+        };
+        let repository = match parts.content {
+            Content::Tree => tree_list(&self.repository, SIGNATURE)?.repository,
+            _ => self.repository.clone(),
+        };
+        let state = State::Signature(parts, layer.digest);
+        let limit = MAX_SIGNATURE_FILE as u64;
+        self.go_blob(state, repository, layer.clone(), limit, SIGNATURE)
+    }
+
+    fn signed(
+        &mut self,
+        parts: Parts,
+        signature: Option<Vec<u8>>,
+    ) -> Result<Option<Snapshot>, SnapshotError> {
+        let asked = self.options.keys.is_some() || self.options.signature;
+        if parts.tree.is_some() && asked {
+            let list = tree_list(&self.repository, REPOMD)?;
+            return self.go_manifest(State::TreeAgain(parts, signature), list);
+        }
+        self.finish(parts, signature).map(Some)
+    }
+
+    fn tree_again(
+        &mut self,
+        parts: Parts,
+        signature: Option<Vec<u8>>,
+        found: Option<Manifest>,
+    ) -> Result<Option<Snapshot>, SnapshotError> {
+        if found.as_ref().map(Manifest::digest) == parts.tree {
+            return self.finish(parts, signature).map(Some);
+        }
+        if self.restarts == MAX_RESTARTS {
+            return Err(self.error(Problem::Moving));
+        }
+        self.restarts += 1;
+        self.tree_root(true, found)
+    }
+
+    fn find<'t>(
+        &self,
+        titles: &'t Titles,
+        path: &str,
+    ) -> Result<Option<&'t Descriptor>, SnapshotError> {
+        titles
+            .find(path)
+            .map_err(|_| self.error(Problem::Ambiguous(path.to_owned())))
+    }
+
+    fn go_manifest(&mut self, state: State, list: List) -> Result<Option<Snapshot>, SnapshotError> {
+        self.state = state;
+        self.ask = list.into();
+        Ok(None)
+    }
+
+    fn go_repomd(
+        &mut self,
+        content: Content,
+        tree: Option<Digest>,
+        repository: &Repository,
+        layer: Descriptor,
+    ) -> Result<Option<Snapshot>, SnapshotError> {
+        let state = State::Repomd {
+            content,
+            tree,
+            layer: layer.digest,
+        };
+        self.go_blob(state, repository.clone(), layer, MAX_REPOMD, REPOMD)
+    }
+
+    fn go_blob(
+        &mut self,
+        state: State,
+        repository: Repository,
+        descriptor: Descriptor,
+        limit: u64,
+        what: &'static str,
+    ) -> Result<Option<Snapshot>, SnapshotError> {
+        if descriptor.size > limit {
+            let size = descriptor.size;
+            return Err(self.error(Problem::TooLarge { what, size, limit }));
+        }
+        self.state = state;
+        self.ask = Ask::Blob {
+            repository,
+            descriptor,
+            limit,
+        };
+        Ok(None)
+    }
+
+    fn present(
+        &self,
+        found: Option<Vec<u8>>,
+        digest: Digest,
+        what: &'static str,
+    ) -> Result<Vec<u8>, SnapshotError> {
+        found.ok_or_else(|| self.error(Problem::MissingBlob { digest, what }))
+    }
+
+    fn not_a_repository(&self, root: &Manifest) -> SnapshotError {
+        let found = match (root.as_index(), root.artifact_type()) {
+            (Some(_), _) => "an index".to_owned(),
+            (None, Some(artifact_type)) => artifact_type.to_owned(),
+            (None, None) => "a manifest".to_owned(),
+        };
+        self.error(Problem::NotARepository { found })
+    }
+
+    fn error(&self, problem: Problem) -> SnapshotError {
+        SnapshotError::at(&self.repository, &self.selector, problem)
+    }
+}
+
+/// The shards of one role in an index.
+fn shards(root: &Manifest, role: &str) -> Result<Shards<Descriptor>, &'static str> {
+    let of_role = |child: &&Descriptor| child.annotation(ROLE) == Some(role);
+    let shards: Option<Vec<_>> = root
+        .children()
+        .iter()
+        .filter(of_role)
+        .map(|child| Some((Prefix::parse(child.annotation(SHARD)?)?, child.clone())))
+        .collect();
+    Shards::new(shards.ok_or("the bits of a shard are missing or malformed")?)
+        .ok_or("two of its shards overlap")
+}

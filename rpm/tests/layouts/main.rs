@@ -1,0 +1,8 @@
+//! Publishing and reading RPM repositories in every layout, against a registry in a map.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod open;
+mod publish;
+mod registry;
+mod trust;
