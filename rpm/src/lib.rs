@@ -11,6 +11,8 @@
 //! | which packages a person means | [`query`] |
 //! | errors and caps | [`error`], [`limits`] |
 //! | layouts, and names of files in the `tree` layout | [`layout`], [`name`] |
+//! | reading a repository from a registry | [`snapshot`] |
+//! | what to push to publish one | [`publish`] |
 //! | signatures of `repomd.xml` | [`signature`] |
 //! | writing rpm-md | [`mod@write`] |
 

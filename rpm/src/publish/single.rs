@@ -281,7 +281,7 @@ impl Child {
     /// none, and tools that drop `artifactType` find nothing to drop.
     fn descriptor(&self) -> Descriptor {
         let descriptor = Descriptor {
-            platform: Some(Platform::unknown()),
+            platform: Some(Box::new(Platform::unknown())),
             ..self.manifest.descriptor()
         }
         .annotate(ROLE, self.role);

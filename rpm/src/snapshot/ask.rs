@@ -29,7 +29,6 @@ pub struct Options {
 }
 
 /// What the host is asked for.
-#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
     /// Pull a manifest; [`Answer::Manifest`] with `None` says that there is none.

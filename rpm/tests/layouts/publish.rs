@@ -121,7 +121,7 @@ fn manifests_keep_to_the_limits_of_registries_and_tools() {
     let root = registry.manifests().find(|m| m.as_index().is_some());
     let index = root.unwrap().as_index().unwrap();
     for child in &index.manifests {
-        assert_eq!(child.platform, Some(Platform::unknown()));
+        assert_eq!(child.platform.as_deref(), Some(&Platform::unknown()));
         assert_eq!(child.artifact_type, None);
         assert_eq!(child.media_type, OCI_MANIFEST);
     }
