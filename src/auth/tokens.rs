@@ -1,7 +1,5 @@
 //! What is known of the credentials and tokens of one registry.
 
-use std::collections::BTreeSet;
-
 use http::HeaderValue;
 use url::Url;
 
@@ -69,7 +67,7 @@ pub(crate) enum Authorization {
     /// The host was asked already.
     AwaitCredentials,
     /// A token must be fetched first, for these scopes.
-    Fetch(BTreeSet<Scope>),
+    Fetch(Vec<Scope>),
     /// The token is being fetched; the operation was noted among those that wait.
     AwaitToken,
     /// The registry wants credentials and there are none.
@@ -112,7 +110,7 @@ impl Token {
 #[derive(Debug)]
 struct Held {
     id: u64,
-    scopes: BTreeSet<Scope>,
+    scopes: Vec<Scope>,
     token: Token,
 }
 
@@ -120,7 +118,7 @@ struct Held {
 #[derive(Debug)]
 struct Job {
     fetching: OperationId,
-    scopes: BTreeSet<Scope>,
+    scopes: Vec<Scope>,
     waiting: Vec<OperationId>,
 }
 
@@ -129,7 +127,7 @@ impl Access {
     pub(crate) fn authorization(
         &mut self,
         operation: OperationId,
-        scopes: &BTreeSet<Scope>,
+        scopes: &[Scope],
         now_ms: u64,
     ) -> Authorization {
         if let Login::Known(Some(Credentials::Bearer(token))) = &self.login {
@@ -164,7 +162,7 @@ impl Access {
             job.waiting.push(operation);
             return Authorization::AwaitToken;
         }
-        Authorization::Fetch(scopes.clone())
+        Authorization::Fetch(scopes.to_vec())
     }
 
     /// The registry answered without a challenge.
@@ -203,7 +201,7 @@ impl Access {
     pub(crate) fn fetching(
         &mut self,
         fetching: OperationId,
-        scopes: BTreeSet<Scope>,
+        scopes: Vec<Scope>,
         operation: OperationId,
     ) {
         self.jobs.push(Job {
@@ -235,7 +233,7 @@ impl Access {
     }
 }
 
-fn cover(have: &BTreeSet<Scope>, need: &BTreeSet<Scope>) -> bool {
+fn cover(have: &[Scope], need: &[Scope]) -> bool {
     need.iter()
         .all(|scope| have.iter().any(|h| h.covers(scope)))
 }

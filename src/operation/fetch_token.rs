@@ -6,8 +6,6 @@
 //! Getting --200--> done
 //! ```
 
-use std::collections::BTreeSet;
-
 use url::Url;
 
 use super::{Authorize, Env, Machine, Outgoing, Response, Step, Take};
@@ -46,7 +44,7 @@ impl FetchToken {
         registry: Registry,
         realm: Url,
         service: Option<String>,
-        scopes: &BTreeSet<Scope>,
+        scopes: Vec<Scope>,
         credentials: Option<Credentials>,
         trusted: &TrustedRealms,
         cap: u64,
@@ -56,7 +54,7 @@ impl FetchToken {
             registry,
             realm,
             service,
-            scopes: scopes.iter().cloned().collect(),
+            scopes,
             state: match credentials {
                 Some(Credentials::IdentityToken { .. }) => State::Posting,
                 _ => State::Getting,

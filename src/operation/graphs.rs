@@ -450,7 +450,7 @@ fn the_rest_is_as_drawn() {
             registry(),
             realm,
             None,
-            &BTreeSet::new(),
+            Vec::new(),
             credentials,
             &trusted,
             1000,

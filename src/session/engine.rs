@@ -1,11 +1,8 @@
 //! Scheduling: which request goes out next, with which credentials, and what a timer
 //! or a cancellation does.
 
-use std::collections::BTreeSet;
-
 use super::task::{Audience, Collected, Exchange, Phase, Task};
 use super::{Config, Event, Input, Output, Request, Session, Timer};
-use crate::auth::scope::Scope;
 use crate::auth::tokens::{Authorization, Login, Scheme, Used};
 use crate::clock::Now;
 use crate::error::{Error, ErrorKind};
@@ -162,8 +159,13 @@ impl Session {
         let mut used = Used::Nothing;
         let mut value = None;
         if outgoing.authorize == Authorize::Registry && redirect::may_authorize(registry, &url) {
-            let mut scopes: BTreeSet<Scope> = task.machine.scopes().into_iter().collect();
-            scopes.extend(task.asked_scopes.iter().cloned());
+            // Some token servers honour only the first scope, so ours stands first.
+            let mut scopes = task.machine.scopes();
+            for asked in &task.asked_scopes {
+                if !scopes.iter().any(|scope| scope.covers(asked)) {
+                    scopes.push(asked.clone());
+                }
+            }
             let Some(state) = self.registries.get_mut(registry) else {
                 return;
             };
@@ -232,7 +234,7 @@ impl Session {
                     registry.clone(),
                     realm,
                     service,
-                    &scopes,
+                    scopes.clone(),
                     credentials,
                     &self.config.trusted_realms,
                     self.config.limits.token,

@@ -1,7 +1,5 @@
 //! One operation under way, and one exchange under way.
 
-use std::collections::BTreeSet;
-
 use url::Url;
 
 use crate::auth::scope::Scope;
@@ -38,7 +36,7 @@ pub(super) struct Task {
     /// How often the present request waited for a token.
     pub(super) token_waits: u8,
     /// What the registry said a token must allow, beyond what the machine knows.
-    pub(super) asked_scopes: BTreeSet<Scope>,
+    pub(super) asked_scopes: Vec<Scope>,
     /// Where redirects have led the present request.
     pub(super) hop: Option<Hop>,
     /// How often a redirect led to a refusal.
@@ -57,7 +55,7 @@ impl Task {
             all_failures: 0,
             renewed: false,
             token_waits: 0,
-            asked_scopes: BTreeSet::new(),
+            asked_scopes: Vec::new(),
             hop: None,
             dead_ends: 0,
         }

@@ -238,6 +238,23 @@ fn identity_tokens_go_by_post_and_fall_back_to_get() {
 }
 
 #[test]
+fn the_scope_that_matters_stands_first() {
+    let mut scenario = bearer();
+    scenario.registry().put_blob("a/place", &b"hello"[..]);
+    scenario.script(Rule::new(Quirk::FirstScopeOnly));
+    let mount = Upload {
+        mount_from: Some(crate::scenario::repository("a/place")),
+        ..Upload::default()
+    };
+    scenario.push(b"hello", true, mount).unwrap();
+    let asked = &scenario.simulator.sent[1];
+    assert_eq!(asked.url.path(), "/token");
+    let query = asked.url.query().unwrap();
+    let ours = query.find("me%2Fdemo").unwrap();
+    assert!(ours < query.find("a%2Fplace").unwrap(), "{query}");
+}
+
+#[test]
 fn pinging_a_registry_tells_whether_the_credentials_are_right() {
     for auth in [
         Auth::basic("lab", "labpass"),
