@@ -1,8 +1,8 @@
 //! One request and its response, as values.
 //!
 //! [`Call`] is what an [endpoint](crate::endpoint) builds: a request without
-//! credentials. The [session](crate::session) turns it into a [`Request`] with an
-//! [`ExchangeId`] and hands it to the host.
+//! credentials. The [session](crate::session) turns it into a
+//! [`Request`](crate::session::Request) with an [`ExchangeId`] and hands it to the host.
 
 use std::fmt;
 use std::ops::Range;

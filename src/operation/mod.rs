@@ -1,6 +1,6 @@
 //! What a caller can ask for, each a state machine of its own.
 //!
-//! A [`Machine`] knows one thing: which request its present state sends, and which
+//! A `Machine` knows one thing: which request its present state sends, and which
 //! state a response leads to. Everything that all requests have in common (the queue,
 //! credentials, redirects, retries, time limits, byte caps) is the session's, so a
 //! machine sees only responses that mean something to it.
