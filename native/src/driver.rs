@@ -62,7 +62,7 @@ struct State {
     jobs: BTreeMap<OperationId, Running>,
     exchanges: BTreeMap<ExchangeId, AbortHandle>,
     timer: Option<(u64, AbortHandle)>,
-    /// Why there are no credentials for the registry at a host.
+    /// Why there are no credentials for a registry, by its authority.
     no_login: BTreeMap<String, String>,
 }
 
@@ -82,6 +82,8 @@ struct Running {
     content: Option<http::Content>,
     on_bytes: OnBytes,
     done: Option<oneshot::Sender<()>>,
+    /// The authority of the registry that was asked last.
+    asked: Option<String>,
     /// What the last lost exchange died of.
     detail: Option<String>,
     /// What failed on this side, if anything did.
@@ -135,6 +137,7 @@ impl Driver {
                     content: job.content,
                     on_bytes: job.on_bytes.unwrap_or_else(|| Arc::new(|_| {})),
                     done: Some(sender),
+                    asked: None,
                     detail: None,
                     local: None,
                 },
@@ -162,16 +165,15 @@ fn explain(
     job: Option<Running>,
     no_login: &BTreeMap<String, String>,
 ) -> Error {
-    let (detail, local) = job.map_or((None, None), |job| (job.detail, job.local));
+    let (asked, detail, local) =
+        job.map_or((None, None, None), |job| (job.asked, job.detail, job.local));
     match (error.kind(), local, detail) {
         (ErrorKind::Local, Some(local), _) => local,
         (ErrorKind::Network | ErrorKind::Tls | ErrorKind::Local, _, Some(detail)) => {
             Error::Connection { error, detail }
         }
         (ErrorKind::Unauthorized | ErrorKind::Denied, ..) => {
-            let url = error.url().and_then(|url| url::Url::parse(url).ok());
-            let host = url.as_ref().and_then(url::Url::host_str);
-            match host.and_then(|host| no_login.get(host)).cloned() {
+            match asked.and_then(|asked| no_login.get(&asked)).cloned() {
                 Some(detail) => Error::Connection { error, detail },
                 None => Error::Registry(error),
             }
@@ -260,6 +262,9 @@ impl Shared {
             match state.session.poll(self.now()) {
                 Output::Request(request) => {
                     let id = request.exchange;
+                    if let Some(job) = request.operation.and_then(|id| state.jobs.get_mut(&id)) {
+                        job.asked = Some(request.registry.authority().to_owned());
+                    }
                     let task = exchange::perform(Arc::clone(self), request);
                     let handle = self.runtime.spawn(task).abort_handle();
                     state.exchanges.insert(id, handle);
@@ -332,9 +337,8 @@ impl Shared {
                     Err(error) => {
                         tracing::warn!(%registry, %error, "cannot look for credentials");
                         let mut state = self.lock();
-                        let base = registry.base();
-                        let host = base.host_str().unwrap_or_default().to_owned();
-                        state.no_login.insert(host, error.to_string());
+                        let authority = registry.authority().to_owned();
+                        state.no_login.insert(authority, error.to_string());
                         None
                     }
                 }

@@ -54,24 +54,22 @@ fn cause(error: &reqwest::Error) -> Cause {
         if layer.is::<rustls::Error>() {
             return Cause::Tls;
         }
-        if let Some(inner) = layer
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref)
-        {
-            // An io::Error passes over the error it wraps when asked for its source.
-            if inner.is::<rustls::Error>() {
+        if let Some(error) = layer.downcast_ref::<h2::Error>() {
+            if unprocessed(error) {
+                return Cause::Unprocessed;
+            }
+            // Of an error of the transport h2 keeps the kind and the text; alerts of
+            // rustls have this kind.
+            if error.get_io().map(io::Error::kind) == Some(io::ErrorKind::InvalidData) {
                 return Cause::Tls;
             }
-            if inner.is::<Forbidden>() {
-                return Cause::Local;
-            }
         }
-        if let Some(error) = layer.downcast_ref::<h2::Error>()
-            && unprocessed(error)
-        {
-            return Cause::Unprocessed;
-        }
-        next = layer.source();
+        let io = layer.downcast_ref::<io::Error>();
+        next = match io.and_then(io::Error::get_ref) {
+            // Asked for its source, an io::Error passes over the error it wraps.
+            Some(wrapped) => Some(wrapped),
+            None => layer.source(),
+        };
     }
     if error.is_builder() {
         Cause::Local

@@ -40,20 +40,12 @@ impl Tls {
         let builder = builder(provider)?
             .dangerous()
             .with_custom_certificate_verifier(verifier);
-        let Some(client) = &self.client else {
-            return Ok(builder.with_no_client_auth());
+        let mut config = match &self.client {
+            None => builder.with_no_client_auth(),
+            Some(client) => with_identity(builder, client)?,
         };
-        let chain: Vec<_> = CertificateDer::pem_slice_iter(&client.certificate)
-            .collect::<Result<_, _>>()
-            .map_err(|error| Error::config(&client.path, format!("not a PEM file: {error}")))?;
-        let key = PrivateKeyDer::from_pem_slice(&client.key).map_err(|error| {
-            let path = client.path.with_extension("key");
-            Error::config(path, format!("no private key in PEM form: {error}"))
-        })?;
-        builder.with_client_auth_cert(chain, key).map_err(|error| {
-            let message = format!("the certificate and its key do not fit: {error}");
-            Error::config(&client.path, message)
-        })
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(config)
     }
 
     fn roots(&self) -> Result<Vec<CertificateDer<'static>>> {
@@ -72,6 +64,24 @@ impl Tls {
         }
         Ok(roots)
     }
+}
+
+/// Shows a client certificate.
+fn with_identity(
+    builder: rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>,
+    client: &ClientCertificate,
+) -> Result<ClientConfig> {
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&client.certificate)
+        .collect::<Result<_, _>>()
+        .map_err(|error| Error::config(&client.path, format!("not a PEM file: {error}")))?;
+    let key = PrivateKeyDer::from_pem_slice(&client.key).map_err(|error| {
+        let path = client.path.with_extension("key");
+        Error::config(path, format!("no private key in PEM form: {error}"))
+    })?;
+    builder.with_client_auth_cert(chain, key).map_err(|error| {
+        let message = format!("the certificate and its key do not fit: {error}");
+        Error::config(&client.path, message)
+    })
 }
 
 /// For clients that only speak plain HTTP: no certificate is ever accepted, and no
