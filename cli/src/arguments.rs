@@ -74,11 +74,13 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Push(command::push::Command),
     Tags(command::tags::Command),
     Manifest(command::manifest::Command),
     Blob(command::blob::Command),
     Login(command::login::Command),
     Logout(command::logout::Command),
+    Serve(command::serve::Command),
     Registry(command::registry::Command),
     Reference(command::reference::Command),
     Completions(command::completions::Command),

@@ -6,8 +6,10 @@ pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod man;
 pub(crate) mod manifest;
+pub(crate) mod push;
 pub(crate) mod reference;
 pub(crate) mod registry;
+pub(crate) mod serve;
 pub(crate) mod tags;
 
 use std::future::Future;
@@ -23,11 +25,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         progress::silence();
     }
     match arguments.command {
+        Command::Push(command) => block_on(push::run(command, &global)),
         Command::Tags(command) => block_on(tags::run(command, &global)),
         Command::Manifest(command) => block_on(manifest::run(command, &global)),
         Command::Blob(command) => block_on(blob::run(command, &global)),
         Command::Login(command) => block_on(login::run(command, &global)),
         Command::Logout(command) => block_on(logout::run(command, &global)),
+        Command::Serve(command) => block_on(serve::run(command, &global)),
         Command::Registry(command) => block_on(registry::run(command, &global)),
         Command::Reference(command) => reference::run(&command, global.json),
         Command::Completions(command) => completions::run(&command),

@@ -5,6 +5,8 @@ use std::io;
 use std::process::ExitCode;
 
 use ocirepo::ErrorKind;
+use ocirepo_rpm::error::{MetadataError, MetadataErrorKind};
+use ocirepo_rpm::snapshot::{SnapshotError, SnapshotErrorKind};
 
 /// The exit codes; `docs/cli.md` and `--help` list them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,10 +58,12 @@ impl From<ErrorKind> for Exit {
 }
 
 /// Why a command failed: one message for a person, one code for a program.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Failure {
     exit: Exit,
     message: String,
+    /// The registry refused a manifest because of what it lists.
+    unknown_content: bool,
 }
 
 impl Failure {
@@ -67,6 +71,7 @@ impl Failure {
         Self {
             exit,
             message: message.to_string(),
+            unknown_content: false,
         }
     }
 
@@ -89,6 +94,11 @@ impl Failure {
 
     pub(crate) fn exit(&self) -> Exit {
         self.exit
+    }
+
+    /// Whether a registry refused a manifest because it does not have what it lists.
+    pub(crate) fn is_unknown_content(&self) -> bool {
+        self.unknown_content
     }
 
     /// Prints the message to standard error; silent when there is nothing to say.
@@ -125,6 +135,38 @@ impl From<ocirepo::Error> for Failure {
 impl From<ocirepo_native::Error> for Failure {
     fn from(error: ocirepo_native::Error) -> Self {
         let exit = error.kind().map_or(Exit::Failure, Exit::from);
+        let unknown_content = match &error {
+            ocirepo_native::Error::Registry(error) => ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"]
+                .iter()
+                .any(|code| error.has_code(code)),
+            _ => false,
+        };
+        Self {
+            unknown_content,
+            ..Self::new(exit, error)
+        }
+    }
+}
+
+impl From<SnapshotError> for Failure {
+    fn from(error: SnapshotError) -> Self {
+        let exit = match error.kind() {
+            SnapshotErrorKind::NotFound => Exit::NotFound,
+            SnapshotErrorKind::Unsigned
+            | SnapshotErrorKind::BadSignature
+            | SnapshotErrorKind::Rollback => Exit::Verification,
+            _ => Exit::Failure,
+        };
+        Self::new(exit, error)
+    }
+}
+
+impl From<MetadataError> for Failure {
+    fn from(error: MetadataError) -> Self {
+        let exit = match error.kind() {
+            MetadataErrorKind::Corrupt => Exit::Verification,
+            _ => Exit::Failure,
+        };
         Self::new(exit, error)
     }
 }

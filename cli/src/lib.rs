@@ -5,11 +5,15 @@
 
 mod arguments;
 mod client;
+mod clock;
 mod command;
+mod demo;
 mod exit;
 mod http_server;
 mod output;
+mod publish;
 pub mod registry_server;
+mod repository;
 mod serve;
 
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
 //! HTTP dates (RFC 9110, section 5.6.7) as Unix seconds.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Later than any date HTTP can write.
 const LAST: u64 = 253_402_300_799;
@@ -12,13 +12,6 @@ pub(super) fn format(seconds: u64) -> String {
 pub(super) fn parse(text: &str) -> Option<u64> {
     let date = httpdate::parse_http_date(text).ok()?;
     Some(date.duration_since(UNIX_EPOCH).ok()?.as_secs())
-}
-
-/// The time of day.
-pub(super) fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |elapsed| elapsed.as_secs())
 }
 
 #[cfg(test)]

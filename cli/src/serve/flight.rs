@@ -60,6 +60,10 @@ impl Flights {
         })
     }
 
+    pub(super) fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
     /// Finds content, or begins to fetch it. `fetch` writes the content to the sink it is
     /// given; it goes on when everybody who asked went away, for they will ask again.
     pub(super) async fn find<F>(

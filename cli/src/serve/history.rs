@@ -66,6 +66,12 @@ impl History {
         newest.is_fresh(now).then_some(newest.snapshot)
     }
 
+    /// The newest snapshot that was ever looked up, and when.
+    pub(super) fn last(&self, key: &str) -> Option<(Digest, u64)> {
+        let newest = self.0.get(key)?.newest?;
+        Some((newest.snapshot, newest.at))
+    }
+
     /// Notes what the tag points to.
     pub(super) fn looked_up(&mut self, key: &str, snapshot: Digest, now: u64) {
         let served = self.0.entry(key.to_owned()).or_default();

@@ -1,0 +1,4 @@
+//! `ocirepo demo`.
+
+mod sample;
+mod signed;

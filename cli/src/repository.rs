@@ -1,0 +1,247 @@
+//! RPM repositories in registries, read over the client.
+
+use std::io::{BufReader, Seek, SeekFrom};
+use std::sync::Arc;
+
+use ocirepo::Manifest;
+use ocirepo::reference::{Reference, Repository, Selector};
+use ocirepo_native::Client;
+use ocirepo_native::cache::CacheEntry;
+use ocirepo_rpm::deltas::Deltas;
+use ocirepo_rpm::href::Href;
+use ocirepo_rpm::limits::Limits;
+use ocirepo_rpm::metadata;
+use ocirepo_rpm::package::Package;
+use ocirepo_rpm::primary::Primary;
+use ocirepo_rpm::publish::source_name;
+use ocirepo_rpm::repomd::Record;
+use ocirepo_rpm::snapshot::{Answer, Ask, Blob, Opening, Options, PackageEntry, Snapshot, Target};
+
+use crate::exit::Failure;
+
+/// Where the content of a file is.
+#[derive(Debug)]
+pub(crate) enum Located {
+    /// Here, verified.
+    Held(Vec<u8>),
+    /// In the registry.
+    Blob(Box<Blob>),
+}
+
+/// Opens a repository at what its tag or digest names now.
+pub(crate) async fn open(
+    client: &Client,
+    reference: &Reference,
+    options: Options,
+) -> Result<Snapshot, Failure> {
+    let mut opening = Opening::new(reference, options);
+    loop {
+        let answer = match opening.ask().clone() {
+            Ask::Manifest {
+                repository,
+                selector,
+            } => Answer::Manifest(manifest(client, &repository, selector).await?),
+            Ask::Blob {
+                repository,
+                descriptor,
+                limit,
+            } => match client.pull_bytes(&repository, &descriptor, limit).await {
+                Ok(bytes) => Answer::Blob(Some(bytes)),
+                Err(error) if error.is_not_found() => Answer::Blob(None),
+                Err(error) => return Err(error.into()),
+            },
+        };
+        if let Some(snapshot) = opening.answer(answer)? {
+            return Ok(snapshot);
+        }
+    }
+}
+
+/// Options to open a repository for reading, with the time of day.
+pub(crate) fn options() -> Options {
+    Options {
+        now: crate::clock::now(),
+        ..Options::default()
+    }
+}
+
+/// A manifest, if it is there.
+pub(crate) async fn manifest(
+    client: &Client,
+    repository: &Repository,
+    selector: Selector,
+) -> Result<Option<Manifest>, Failure> {
+    match client.pull_manifest(repository, selector).await {
+        Ok(manifest) => Ok(Some(manifest)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Finds a file. Packages of an index must have been learnt before.
+pub(crate) async fn locate(
+    client: &Client,
+    snapshot: &Snapshot,
+    path: &Href,
+) -> Result<Option<Located>, Failure> {
+    match snapshot.resolve(path)? {
+        Target::Held(bytes) => Ok(Some(Located::Held(bytes.to_vec()))),
+        Target::Blob(blob) => Ok(Some(Located::Blob(Box::new(blob)))),
+        Target::Listed(list) => {
+            let Some(manifest) = manifest(client, &list.repository, list.selector).await? else {
+                return Ok(None);
+            };
+            let blob = snapshot.listed(path, &manifest)?;
+            Ok(blob.map(|blob| Located::Blob(Box::new(blob))))
+        }
+        Target::Packages | Target::Missing => Ok(None),
+    }
+}
+
+/// Pulls a blob into the cache, or finds it there. Some caches between us and the
+/// registry serve only blobs of manifests they have seen, so where the blob seems to be
+/// missing its manifest is pulled, and the blob asked for once more.
+pub(crate) async fn pull(client: &Client, blob: &Blob) -> Result<CacheEntry, Failure> {
+    let again = match client.pull_cached(&blob.repository, &blob.descriptor).await {
+        Err(error) if error.is_not_found() => blob.list.clone().ok_or(error)?,
+        pulled => return check(blob, pulled?),
+    };
+    manifest(client, &again.repository, again.selector).await?;
+    let pulled = client
+        .pull_cached(&blob.repository, &blob.descriptor)
+        .await?;
+    check(blob, pulled)
+}
+
+/// Compares content with the checksum of the metadata, where that is another than the
+/// digest it was verified by.
+fn check(blob: &Blob, entry: CacheEntry) -> Result<CacheEntry, Failure> {
+    if let Some(checksum) = &blob.checksum {
+        let file = entry.file().try_clone()?;
+        verify(file, checksum)?;
+    }
+    Ok(entry)
+}
+
+/// Reads a whole file and compares its checksum.
+pub(crate) fn verify(
+    mut file: std::fs::File,
+    checksum: &ocirepo_rpm::checksum::Checksum,
+) -> Result<(), Failure> {
+    use std::io::Read;
+    let mut hasher = ocirepo_rpm::checksum::ChecksumHasher::new(checksum.kind())
+        .map_err(Failure::verification)?;
+    file.seek(SeekFrom::Start(0))?;
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        match file.read(&mut piece)? {
+            0 => break,
+            count => hasher.update(piece.get(..count).unwrap_or_default()),
+        }
+    }
+    file.seek(SeekFrom::Start(0))?;
+    let found = hasher.finish();
+    if found == *checksum {
+        Ok(())
+    } else {
+        Err(Failure::verification(format!(
+            "the content has the {} checksum {}, the metadata says {}",
+            found.kind(),
+            found.hex(),
+            checksum.hex()
+        )))
+    }
+}
+
+/// Opens a metadata file of the snapshot for a reader that verifies it.
+async fn metadata_file(
+    client: &Client,
+    snapshot: &Snapshot,
+    record: &Record,
+) -> Result<Box<dyn std::io::Read + Send>, Failure> {
+    match locate(client, snapshot, &record.location).await? {
+        Some(Located::Held(bytes)) => Ok(Box::new(std::io::Cursor::new(bytes))),
+        Some(Located::Blob(blob)) => Ok(Box::new(pull(client, &blob).await?.into_file())),
+        None => Err(Failure::not_found(format!(
+            "{}: repomd.xml names {}, but it is nowhere to be found",
+            snapshot.repository(),
+            record.location
+        ))),
+    }
+}
+
+/// Reads a metadata file in a thread of its own, from its start to its verified end.
+pub(crate) async fn read<T: Send + 'static>(
+    client: &Client,
+    snapshot: &Snapshot,
+    record: &Record,
+    reader: impl FnOnce(&mut dyn std::io::BufRead, &str) -> Result<T, ocirepo_rpm::error::MetadataError>
+    + Send
+    + 'static,
+) -> Result<T, Failure> {
+    let file = metadata_file(client, snapshot, record).await?;
+    let record = record.clone();
+    tokio::task::spawn_blocking(move || {
+        let opened = metadata::open(&record, file, Limits::default())?;
+        let mut opened = BufReader::new(opened);
+        Ok(reader(&mut opened, record.location.path())?)
+    })
+    .await
+    .map_err(Failure::failed)?
+}
+
+/// The packages of a repository.
+pub(crate) async fn packages(
+    client: &Client,
+    snapshot: &Snapshot,
+) -> Result<Vec<Package>, Failure> {
+    let record = snapshot.repomd().require("primary")?;
+    read(client, snapshot, record, |source, file| {
+        Primary::open(source, file, Limits::default())?.collect()
+    })
+    .await
+}
+
+/// The snapshot that knows where its packages and delta RPMs are.
+pub(crate) async fn learn(
+    client: &Client,
+    snapshot: &Arc<Snapshot>,
+) -> Result<Arc<Snapshot>, Failure> {
+    let mut learnt = Snapshot::clone(snapshot);
+    let record = snapshot.repomd().require("primary")?;
+    learnt = read(client, snapshot, record, move |source, file| {
+        for package in Primary::open(source, file, Limits::default())? {
+            let package = package?;
+            learnt.learn_packages([entry(&package)]);
+        }
+        learnt.learn_packages([]);
+        Ok(learnt)
+    })
+    .await?;
+    if let Some(record) = snapshot.repomd().record("prestodelta") {
+        learnt = read(client, snapshot, record, move |source, file| {
+            for delta in Deltas::open(source, file, Limits::default())? {
+                let delta = delta?;
+                learnt.learn_files([ocirepo_rpm::snapshot::FileEntry {
+                    path: &delta.location,
+                    checksum: delta.checksum,
+                    size: Some(delta.size),
+                }]);
+            }
+            Ok(learnt)
+        })
+        .await?;
+    }
+    Ok(Arc::new(learnt))
+}
+
+/// What a snapshot wants to know of a package.
+pub(crate) fn entry(package: &Package) -> PackageEntry<'_> {
+    PackageEntry {
+        path: &package.location,
+        checksum: package.checksum,
+        size: Some(package.size.package).filter(|size| *size > 0),
+        name: &package.nevra.name,
+        source: source_name(Some(&*package.details.source_rpm), &package.nevra.name),
+    }
+}

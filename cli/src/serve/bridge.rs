@@ -1,0 +1,458 @@
+//! One request of a client, from its head to its answer.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use http::header::{ALLOW, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT, WWW_AUTHENTICATE};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use ocirepo::Digest;
+use ocirepo::reference::Reference;
+use ocirepo_native::Client;
+use ocirepo_rpm::href::Href;
+use ocirepo_rpm::layout::format::{REPOMD, SIGNATURE};
+use ocirepo_rpm::snapshot::Blob;
+
+use super::allow::AllowList;
+use super::file::{Facts, content_type};
+use super::flight::{Flights, Found};
+use super::guard::{Access, Guard, Refusal};
+use super::history::History;
+use super::snapshots::{Open, Place, Snapshots, fixed};
+use super::target::Target;
+use crate::exit::{Exit, Failure};
+use crate::http_server::{Body, Service, full};
+use crate::repository::Located;
+
+/// The bridge behind its socket.
+pub(super) struct Bridge {
+    pub(super) allow: AllowList,
+    pub(super) guard: Guard,
+    pub(super) anonymous: Client,
+    pub(super) trusted: Client,
+    pub(super) flights: Arc<Flights>,
+    pub(super) snapshots: Snapshots,
+    pub(super) history: Mutex<History>,
+    /// Where the history is kept.
+    pub(super) state: Option<PathBuf>,
+    /// One lookup of a tag at a time.
+    pub(super) gates: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    pub(super) counts: Counts,
+}
+
+/// What was answered since the start.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    requests: AtomicU64,
+    refused: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Service for Bridge {
+    async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> io::Result<Response<Body>> {
+        let start = Instant::now();
+        let (request, _) = request.into_parts();
+        let response = self.respond(&request, peer).await;
+        let status = response.status();
+        self.counts.requests.fetch_add(1, Ordering::Relaxed);
+        if status.is_server_error() {
+            self.counts.failed.fetch_add(1, Ordering::Relaxed);
+        } else if status.is_client_error() {
+            self.counts.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        tracing::info!(
+            %peer,
+            method = %request.method,
+            path = request.uri.path(),
+            status = status.as_u16(),
+            ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "answered"
+        );
+        Ok(response)
+    }
+}
+
+impl Bridge {
+    async fn respond(self: &Arc<Self>, request: &Parts, peer: SocketAddr) -> Response<Body> {
+        let access = match self.guard.check(request) {
+            Ok(access) => access,
+            Err(refusal) => {
+                let host = request.headers.get(HOST);
+                tracing::warn!(%peer, ?host, ?refusal, "turned away");
+                return refuse(refusal);
+            }
+        };
+        if !matches!(request.method, Method::GET | Method::HEAD) {
+            let mut response = say(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD");
+            let allowed = http::HeaderValue::from_static("GET, HEAD");
+            response.headers_mut().insert(ALLOW, allowed);
+            return response;
+        }
+        let (reference, path) = match Target::parse(request.uri.path()) {
+            Ok(Target::File { reference, path }) => (reference, path),
+            Ok(Target::Home) => return say(StatusCode::OK, self.home()),
+            Ok(Target::Health) => return say(StatusCode::OK, "ok"),
+            Ok(Target::Metrics) => return say(StatusCode::OK, self.metrics()),
+            Err(error) => return say(StatusCode::NOT_FOUND, error),
+        };
+        let Some(reference) = self.allow.admit(&reference) else {
+            tracing::warn!(%peer, repository = %reference.repository(), "not allowed");
+            return say(
+                StatusCode::FORBIDDEN,
+                format_args!(
+                    "{} is not served here; name it when starting `ocirepo serve`, or a \
+                     prefix of it with --allow",
+                    reference.repository()
+                ),
+            );
+        };
+        let path = match Href::from_path(&path) {
+            Ok(path) => path,
+            Err(error) => return say(StatusCode::NOT_FOUND, error),
+        };
+        let asked = Asked {
+            request,
+            path,
+            client: client_name(request, peer),
+            place: self.place(access, reference),
+        };
+        match self.file(&asked).await {
+            Ok(response) => response,
+            Err(failure) => self.failed(access, &asked, &failure),
+        }
+    }
+
+    fn place(&self, access: Access, reference: Reference) -> Place {
+        let (client, key) = match access {
+            Access::Anonymous => (&self.anonymous, format!("anonymous {reference}")),
+            Access::Trusted => (&self.trusted, format!("trusted {reference}")),
+        };
+        Place {
+            client: client.clone(),
+            reference,
+            key,
+        }
+    }
+
+    /// The answer to a request for a file of a repository that is allowed.
+    async fn file(self: &Arc<Self>, asked: &Asked<'_>) -> Result<Response<Body>, Arc<Failure>> {
+        let now = crate::clock::now();
+        let Asked { place, client, .. } = asked;
+        let path = asked.path.path();
+        if path == REPOMD || path == SIGNATURE {
+            let signature = path == SIGNATURE;
+            let pinned = self.history().pinned(&place.key, client, signature, now);
+            let (digest, open) = match pinned {
+                Some(digest) => match self.snapshots.earlier(place, digest).await {
+                    Ok(open) => (digest, open),
+                    Err(_) => self.newest(place).await?,
+                },
+                None => self.newest(place).await?,
+            };
+            if !signature {
+                self.history().served(&place.key, client, digest, now);
+                self.keep();
+            }
+            return match self.try_file(asked, &open).await? {
+                Some(response) => Ok(response),
+                None => Err(asked.missing()),
+            };
+        }
+        let mut tried = self.history().candidates(&place.key, client, now);
+        let mut last = None;
+        for digest in tried.clone() {
+            match self.try_snapshot(asked, digest).await {
+                Ok(Some(response)) => {
+                    self.history().used(&place.key, digest, now);
+                    return Ok(response);
+                }
+                Ok(None) => {}
+                // It may have been deleted from the registry; another may have the file.
+                Err(failure) => last = Some(failure),
+            }
+        }
+        if self.history().newest(&place.key, now).is_none() {
+            let (digest, open) = self.newest(place).await?;
+            if !tried.contains(&digest) {
+                tried.push(digest);
+                if let Some(response) = self.try_file(asked, &open).await? {
+                    self.history().used(&place.key, digest, now);
+                    return Ok(response);
+                }
+            }
+        }
+        Err(last.unwrap_or_else(|| asked.missing()))
+    }
+
+    async fn try_snapshot(
+        self: &Arc<Self>,
+        asked: &Asked<'_>,
+        digest: Digest,
+    ) -> Result<Option<Response<Body>>, Arc<Failure>> {
+        let open = self.snapshots.earlier(&asked.place, digest).await?;
+        self.try_file(asked, &open).await
+    }
+
+    /// The file from one snapshot, if it has it.
+    async fn try_file(
+        self: &Arc<Self>,
+        asked: &Asked<'_>,
+        open: &Open,
+    ) -> Result<Option<Response<Body>>, Arc<Failure>> {
+        let client = &asked.place.client;
+        let Some(located) = open.locate(client, &asked.path).await? else {
+            return Ok(None);
+        };
+        let path = asked.path.path();
+        let mut facts = Facts {
+            digest: Digest::of(b""),
+            size: None,
+            modified: open.modified(),
+            content_type: content_type(path),
+            moves: path == REPOMD || path == SIGNATURE,
+        };
+        let found = match located {
+            Located::Held(bytes) => {
+                facts.digest = Digest::of(&bytes);
+                facts.size = Some(bytes.len() as u64);
+                if let Some(response) = facts.without_content(asked.request) {
+                    return Ok(Some(response));
+                }
+                let digest = facts.digest;
+                let put = move |flights: &Flights| flights.cache().put(digest, &bytes);
+                let flights = self.flights.clone();
+                let entry = tokio::task::spawn_blocking(move || put(&flights)).await;
+                Found::Cached(entry.map_err(Failure::failed)?.map_err(Failure::from)?)
+            }
+            Located::Blob(blob) => {
+                facts.digest = blob.descriptor.digest;
+                facts.size = Some(blob.descriptor.size);
+                if let Some(response) = facts.without_content(asked.request) {
+                    return Ok(Some(response));
+                }
+                self.blob(client, &blob).await?
+            }
+        };
+        facts.with_content(asked.request, found).await.map(Some)
+    }
+
+    /// The content of a blob: from the cache, or on its way there.
+    async fn blob(&self, client: &Client, blob: &Blob) -> Result<Found, Arc<Failure>> {
+        let digest = blob.descriptor.digest;
+        let fetch = {
+            let (client, blob) = (client.clone(), blob.clone());
+            move |mut sink| async move {
+                let pull = client.pull_to_writer(&blob.repository, &blob.descriptor, &mut sink);
+                let error = match pull.await {
+                    Ok(_) => return Ok(()),
+                    Err(error) => error,
+                };
+                // A cache in between may serve only blobs of manifests it has seen.
+                let Some(list) = blob.list.filter(|_| error.is_not_found()) else {
+                    return Err(error.into());
+                };
+                client
+                    .pull_manifest(&list.repository, list.selector)
+                    .await?;
+                client
+                    .pull_to_writer(&blob.repository, &blob.descriptor, &mut sink)
+                    .await?;
+                Ok(())
+            }
+        };
+        let found = self.flights.find(digest, fetch).await?;
+        let Some(checksum) = blob.checksum else {
+            return Ok(found);
+        };
+        // Metadata vouches for it by a checksum that the fetch did not compare.
+        let file = match &found {
+            Found::Cached(entry) => entry.file().try_clone(),
+            Found::Flying(flight) => {
+                flight.clone().verified().await?;
+                flight.file().try_clone()
+            }
+        };
+        let file = file.map_err(Failure::from)?;
+        tokio::task::spawn_blocking(move || crate::repository::verify(file, &checksum))
+            .await
+            .map_err(Failure::failed)??;
+        Ok(found)
+    }
+
+    /// What the tag points to now, or pointed to when the registry could last be asked.
+    async fn newest(self: &Arc<Self>, place: &Place) -> Result<(Digest, Arc<Open>), Failure> {
+        let gate = self
+            .gates
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(place.key.clone())
+            .or_default()
+            .clone();
+        let _gate = gate.lock().await;
+        let now = crate::clock::now();
+        let fresh = self.history().newest(&place.key, now);
+        if let Some(digest) = fresh
+            && let Ok(open) = self.snapshots.earlier(place, digest).await
+        {
+            return Ok((digest, open));
+        }
+        if let Some(digest) = fixed(&place.reference)
+            && let Ok(open) = self.snapshots.earlier(place, digest).await
+        {
+            self.history().looked_up(&place.key, digest, now);
+            return Ok((digest, open));
+        }
+        let before = self.history().last(&place.key);
+        match self
+            .snapshots
+            .newest(place, before.map(|(digest, _)| digest))
+            .await
+        {
+            Ok((digest, open)) => {
+                self.history().looked_up(&place.key, digest, now);
+                Ok((digest, open))
+            }
+            Err(failure) if failure.exit() == Exit::Unavailable => {
+                let Some((digest, at)) = before else {
+                    return Err(failure);
+                };
+                let open = self.snapshots.earlier(place, digest).await;
+                let open = open.map_err(|_| failure.clone())?;
+                let age = now.saturating_sub(at);
+                tracing::warn!("serving a snapshot looked up {age} s ago: {failure}");
+                Ok((digest, open))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes the history, so that it is there after a restart.
+    fn keep(&self) {
+        let Some(path) = &self.state else {
+            return;
+        };
+        let text = serde_json::to_vec(&*self.history()).unwrap_or_default();
+        if let Err(error) = super::state::replace(path, &text) {
+            tracing::warn!("cannot write {}: {error}", path.display());
+        }
+    }
+
+    fn failed(&self, access: Access, asked: &Asked<'_>, failure: &Failure) -> Response<Body> {
+        tracing::warn!(path = asked.path.path(), "{failure}");
+        let status = match (failure.exit(), access) {
+            (Exit::NotFound, _) => StatusCode::NOT_FOUND,
+            (Exit::Unauthorized, Access::Anonymous) => {
+                let mut response = say(
+                    StatusCode::UNAUTHORIZED,
+                    format_args!(
+                        "{failure}\nWhat the credentials stored here unlock is handed out to \
+                         clients that present the secret of this bridge as their password."
+                    ),
+                );
+                challenge(&mut response);
+                return response;
+            }
+            (Exit::Unavailable, _) => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_GATEWAY,
+        };
+        let mut response = say(status, failure);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            let soon = http::HeaderValue::from_static("5");
+            response.headers_mut().insert(RETRY_AFTER, soon);
+        }
+        response
+    }
+
+    fn home(&self) -> String {
+        let mut text = "ocirepo serve: RPM repositories from OCI registries\n\n".to_owned();
+        text.push_str("baseurl=http://THIS-HOST/REGISTRY/NAME:TAG/ for:\n");
+        for line in self.allow.lines() {
+            text.push_str(&format!("  {line}\n"));
+        }
+        text
+    }
+
+    fn metrics(&self) -> String {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        format!(
+            "# TYPE ocirepo_requests_total counter\nocirepo_requests_total {}\n\
+             # TYPE ocirepo_refused_total counter\nocirepo_refused_total {}\n\
+             # TYPE ocirepo_failed_total counter\nocirepo_failed_total {}\n",
+            count(&self.counts.requests),
+            count(&self.counts.refused),
+            count(&self.counts.failed)
+        )
+    }
+}
+
+/// A request that may be answered.
+struct Asked<'a> {
+    request: &'a Parts,
+    path: Href,
+    /// Tells clients apart.
+    client: String,
+    place: Place,
+}
+
+impl Asked<'_> {
+    fn missing(&self) -> Arc<Failure> {
+        Arc::new(Failure::not_found(format!(
+            "{} has no {}",
+            self.place.reference, self.path
+        )))
+    }
+}
+
+/// Clients on one machine differ by what they call themselves.
+fn client_name(request: &Parts, peer: SocketAddr) -> String {
+    let agent = request.headers.get(USER_AGENT);
+    let agent = agent.map_or(&b""[..], http::HeaderValue::as_bytes);
+    let mut name = Digest::of(agent).hex();
+    name.truncate(16);
+    format!("{} {name}", peer.ip())
+}
+
+fn refuse(refusal: Refusal) -> Response<Body> {
+    match refusal {
+        Refusal::Host => say(
+            StatusCode::MISDIRECTED_REQUEST,
+            "this bridge does not go by that name; see --name of `ocirepo serve`",
+        ),
+        Refusal::Secret => {
+            let mut response = say(
+                StatusCode::UNAUTHORIZED,
+                "the password must be the secret of this bridge; leave it out for what \
+                 everybody may have",
+            );
+            challenge(&mut response);
+            response
+        }
+    }
+}
+
+fn challenge(response: &mut Response<Body>) {
+    let challenge = http::HeaderValue::from_static("Basic realm=\"ocirepo serve\"");
+    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+}
+
+fn say(status: StatusCode, text: impl std::fmt::Display) -> Response<Body> {
+    let mut response = Response::new(full(format!("{text}\n")));
+    *response.status_mut() = status;
+    let plain = http::HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, plain);
+    response
+}
