@@ -225,7 +225,9 @@ struct Text {
 
 impl Text {
     fn take(&mut self, piece: &str, depth: usize, limits: &Limits) -> Result<Step, MetadataError> {
-        if depth == 0 && !piece.chars().all(is_space) {
+        // A byte order mark that arrives in pieces is not taken for one below.
+        let nothing = |c| is_space(c) || c == '\u{feff}';
+        if depth == 0 && !piece.chars().all(nothing) {
             return Err(MetadataError::malformed(
                 "there is text outside the root element",
             ));

@@ -1,6 +1,8 @@
 //! Repositories of the world, as far as the folder named by `OCIREPO_TEST_REPOS` has
 //! them: every file in it is read rightly or refused with a clear error.
 
+#![allow(clippy::unwrap_used, reason = "all of this is a test")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufReader, Read};

@@ -95,6 +95,8 @@ fn bytes_that_are_not_utf8_are_refused() {
     assert!(children("<?xml version='1.0' encoding='ISO-8859-1'?><r/>").is_err());
     assert!(children("<?xml version='1.0' encoding='utf-8'?><r/>").is_ok());
     assert!(children("\u{feff}<r/>").is_ok());
+    let pieces = std::io::BufReader::with_capacity(1, "\u{feff}<r/>".as_bytes());
+    assert!(Xml::open(pieces, "a.xml", Limits::default(), &["r"]).is_ok());
 }
 
 #[test]
