@@ -8,6 +8,9 @@ use ocirepo::retry::Cause;
 
 use super::guard::Forbidden;
 
+/// How rustls begins to say that the other side refused the handshake.
+const ALERT: &str = "received fatal alert";
+
 /// A failed exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -54,17 +57,16 @@ fn cause(error: &reqwest::Error) -> Cause {
         if layer.is::<rustls::Error>() {
             return Cause::Tls;
         }
-        if let Some(error) = layer.downcast_ref::<h2::Error>() {
-            if unprocessed(error) {
-                return Cause::Unprocessed;
-            }
-            // Of an error of the transport h2 keeps the kind and the text; alerts of
-            // rustls have this kind.
-            if error.get_io().map(io::Error::kind) == Some(io::ErrorKind::InvalidData) {
-                return Cause::Tls;
-            }
+        if let Some(error) = layer.downcast_ref::<h2::Error>()
+            && unprocessed(error)
+        {
+            return Cause::Unprocessed;
         }
         let io = layer.downcast_ref::<io::Error>();
+        // Of an error of the transport h2 keeps no more than the text.
+        if io.is_some_and(|io| io.to_string().starts_with(ALERT)) {
+            return Cause::Tls;
+        }
         next = match io.and_then(io::Error::get_ref) {
             // Asked for its source, an io::Error passes over the error it wraps.
             Some(wrapped) => Some(wrapped),
