@@ -65,8 +65,8 @@ impl Task {
     pub(super) fn progressed(&mut self) {
         if !self.recovering {
             self.failures = 0;
+            self.renewed = false;
         }
-        self.renewed = false;
         self.token_waits = 0;
         self.asked_scopes.clear();
         self.hop = None;

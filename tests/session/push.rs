@@ -495,3 +495,21 @@ fn an_upload_that_gains_a_little_each_time_is_not_given_up() {
         .push(&content(1952), false, Upload::default())
         .unwrap();
 }
+
+#[test]
+fn a_chunk_that_no_token_helps_is_given_up() {
+    let mut scenario = Scenario::with_auth(ocirepo_registry::Auth::bearer("lab", "labpass"));
+    scenario.log_in();
+    scenario.script(on(Method::PATCH, Quirk::TokensRevoked));
+    let chunked = Upload {
+        chunk: Some(826),
+        ..Upload::default()
+    };
+    assert_kind(
+        scenario.push(&content(2628), true, chunked),
+        ErrorKind::Unauthorized,
+        "401",
+    );
+    let requests = scenario.requests().len();
+    assert!(requests < 15, "{requests} requests");
+}
