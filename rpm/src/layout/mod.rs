@@ -2,7 +2,7 @@
 //!
 //! Everything here is specified in `docs/format.md`; this module holds the vocabulary
 //! that the reading side ([`snapshot`](crate::snapshot)) and the writing side
-//! ([`publish`](crate::publish)) share: media types and annotations ([`format`]), names
+//! ([`publish`](crate::publish)) share: media types and annotations ([`mod@format`]), names
 //! of tags ([`tags`]) and the trie that packages are spread over ([`shard`]).
 
 pub mod format;
