@@ -60,6 +60,7 @@ use crate::checksum::Checksum;
 use crate::href::Href;
 use crate::layout::Layout;
 use crate::layout::format::{MAX_LAYERS, REPODATA, REPOMD, SIGNATURE, TITLE, media_type};
+use crate::package;
 use crate::repomd::Repomd;
 
 pub use error::PublishError;
@@ -100,6 +101,18 @@ pub struct Package {
     pub name: String,
     /// The name of its source package: [`source_name`].
     pub source: String,
+}
+
+impl From<&package::Package> for Package {
+    fn from(package: &package::Package) -> Self {
+        let name: &str = &package.nevra.name;
+        Self {
+            path: package.location.clone(),
+            checksum: package.checksum,
+            name: name.to_owned(),
+            source: source_name(Some(&package.details.source_rpm), name).to_owned(),
+        }
+    }
 }
 
 /// Where to publish.

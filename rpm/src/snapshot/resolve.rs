@@ -12,6 +12,8 @@ use crate::href::Href;
 use crate::layout::format::{REPODATA, REPOMD, SIGNATURE, TITLE, media_type};
 use crate::layout::shard::Key;
 use crate::name;
+use crate::package::Package;
+use crate::publish::source_name;
 
 /// How to get a file.
 #[expect(clippy::large_enum_variant, reason = "it lives as long as one request")]
@@ -69,6 +71,20 @@ pub struct PackageEntry<'a> {
     /// The name of its source package, which [`source_name`](crate::publish::source_name)
     /// tells.
     pub source: &'a str,
+}
+
+impl<'a> From<&'a Package> for PackageEntry<'a> {
+    fn from(package: &'a Package) -> Self {
+        let size = package.size.package;
+        Self {
+            path: &package.location,
+            checksum: package.checksum,
+            // No package is empty: it was left out.
+            size: (size != 0).then_some(size),
+            name: &package.nevra.name,
+            source: source_name(Some(&package.details.source_rpm), &package.nevra.name),
+        }
+    }
 }
 
 /// Any other file that metadata lists with its checksum, such as a delta RPM.
