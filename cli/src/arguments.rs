@@ -82,6 +82,7 @@ pub(crate) enum Command {
     Logout(command::logout::Command),
     Serve(command::serve::Command),
     Registry(command::registry::Command),
+    Demo(command::demo::Command),
     Reference(command::reference::Command),
     Completions(command::completions::Command),
     Man(command::man::Command),

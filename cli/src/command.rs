@@ -2,6 +2,7 @@
 
 pub(crate) mod blob;
 pub(crate) mod completions;
+pub(crate) mod demo;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod man;
@@ -33,6 +34,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Logout(command) => block_on(logout::run(command, &global)),
         Command::Serve(command) => block_on(serve::run(command, &global)),
         Command::Registry(command) => block_on(registry::run(command, &global)),
+        Command::Demo(command) => block_on(demo::run(command, &global)),
         Command::Reference(command) => reference::run(&command, global.json),
         Command::Completions(command) => completions::run(&command),
         Command::Man(command) => man::run(&command),

@@ -3,7 +3,9 @@
 //! The form is createrepo_c's: two spaces a level, attributes in its order, and nothing
 //! that depends on the machine or the hour.
 
+mod packages;
 mod repomd;
 mod xml;
 
+pub use packages::{filelists, other, primary};
 pub use repomd::repomd;
