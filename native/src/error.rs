@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use ocirepo::ErrorKind;
+use ocirepo_rpm::snapshot::SnapshotError;
 
 /// A `Result` with the native [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -68,7 +69,7 @@ pub enum Error {
     /// The HTTP client could not be set up.
     Setup(String),
     /// The RPM repository cannot be read or is not what it claims to be.
-    Repository(String),
+    Repository(SnapshotError),
 }
 
 impl Error {
@@ -108,6 +109,12 @@ impl From<ocirepo::Error> for Error {
     }
 }
 
+impl From<SnapshotError> for Error {
+    fn from(error: SnapshotError) -> Self {
+        Self::Repository(error)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -137,7 +144,7 @@ impl fmt::Display for Error {
                  ask whoever administers this machine"
             ),
             Self::Setup(message) => write!(f, "cannot set up the HTTP client: {message}"),
-            Self::Repository(message) => f.write_str(message),
+            Self::Repository(error) => error.fmt(f),
         }
     }
 }
@@ -146,6 +153,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Registry(error) | Self::Connection { error, .. } => Some(error),
+            Self::Repository(error) => Some(error),
             Self::Io { source, .. } | Self::Stream { source, .. } => Some(source),
             _ => None,
         }

@@ -10,6 +10,7 @@ pub mod error;
 mod exchange;
 mod http;
 mod partial;
+pub mod repository;
 mod target;
 mod throttle;
 

@@ -81,7 +81,8 @@ impl Memory {
         if seen.layout.is_some() {
             known.layout.clone_from(&seen.layout);
         }
-        if seen.sequence >= known.sequence {
+        // Revisions decide where nobody counts.
+        if (seen.sequence, seen.revision) >= (known.sequence, known.revision) {
             known.sequence = seen.sequence;
             known.digest = seen.digest.or(known.digest);
         }
