@@ -10,6 +10,7 @@ use rcgen::{
 };
 
 /// An authority nobody trusts unless told.
+#[derive(Debug)]
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     certificate: PathBuf,

@@ -24,6 +24,10 @@ pub mod publish;
 #[cfg(feature = "lab")]
 pub mod sample;
 #[cfg(feature = "lab")]
+pub mod secure;
+#[cfg(feature = "lab")]
 pub mod tokens;
 #[cfg(feature = "lab")]
 pub mod watched;
+#[cfg(feature = "lab")]
+pub mod world;

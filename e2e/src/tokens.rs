@@ -21,6 +21,7 @@ use crate::registry::{Access, ISSUER, PASSWORD, SERVICE, USER};
 const LIFETIME: Duration = Duration::from_secs(60);
 
 /// A running token server. It gives anybody nothing, and the lab's user what is asked for.
+#[derive(Debug)]
 pub struct TokenServer {
     address: SocketAddr,
     certificate: PathBuf,

@@ -1,7 +1,7 @@
 //! A program watched while it runs.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -122,6 +122,15 @@ fn peak(id: u32) -> Option<u64> {
         .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes * 1024)
+}
+
+/// Fills a file with bytes that no file system or registry can make fewer.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_noise(path: &Path, size: u64) -> io::Result<()> {
+    let mut noise = File::open("/dev/urandom")?.take(size);
+    io::copy(&mut noise, &mut File::create(path)?).map(|_| ())
 }
 
 /// The size of the largest file in a directory and below, in bytes: of a partial download,

@@ -1,29 +1,32 @@
-//! What many tests need, made once.
+//! What many tests need: a signed sample, and somebody with `ocirepo` logged in to a registry.
 
 use std::io::{self, Write as _};
 use std::process::Stdio;
 use std::sync::OnceLock;
 
-use ocirepo_e2e::curl::Login;
-use ocirepo_e2e::dnf::Dnf;
-use ocirepo_e2e::program::{Bridge, Program};
-use ocirepo_e2e::publish;
-use ocirepo_e2e::registry::{Access, DockerRegistry, PASSWORD, USER};
-use ocirepo_e2e::sample::{Key, Package, Sample, Style};
-use ocirepo_e2e::scratch::Scratch;
-use ocirepo_e2e::tokens::TokenServer;
+use crate::curl::Login;
+use crate::dnf::Dnf;
+use crate::program::{Bridge, Program};
+use crate::publish;
+use crate::registry::{Access, DockerRegistry, PASSWORD, USER};
+use crate::sample::{Key, Package, Sample, Style};
+use crate::scratch::Scratch;
+use crate::tokens::TokenServer;
 
 /// The name of a package that every layer between here and dnf likes to spell differently.
-pub(crate) const AWKWARD: &str = "LibFoo++";
+pub const AWKWARD: &str = "LibFoo++";
 
 /// The key everything is signed with.
-pub(crate) fn key() -> &'static Key {
+///
+/// # Panics
+/// When it cannot be made.
+pub fn key() -> &'static Key {
     static KEY: OnceLock<Key> = OnceLock::new();
     KEY.get_or_init(|| Key::new().expect("a key for the lab"))
 }
 
 /// What is in [`sample`].
-pub(crate) fn packages() -> Vec<Package> {
+pub fn packages() -> Vec<Package> {
     vec![
         Package::new("hello-lab", "1.0", "1"),
         Package::new(AWKWARD, "1.2~rc1^git20240101", "3.el9"),
@@ -32,7 +35,10 @@ pub(crate) fn packages() -> Vec<Package> {
 }
 
 /// The repository most tests publish. Read only.
-pub(crate) fn sample() -> &'static Sample {
+///
+/// # Panics
+/// When it cannot be built.
+pub fn sample() -> &'static Sample {
     static SAMPLE: OnceLock<Sample> = OnceLock::new();
     SAMPLE.get_or_init(|| {
         Sample::build(key(), &packages(), Style::default()).expect("a sample repository")
@@ -40,7 +46,7 @@ pub(crate) fn sample() -> &'static Sample {
 }
 
 /// What `dnf repoquery` prints of [`sample`], in its order.
-pub(crate) const LISTED: [&str; 3] = [
+pub const LISTED: [&str; 3] = [
     "LibFoo++-0:1.2~rc1^git20240101-3.el9.noarch",
     "epoch-lab-7:0.9-2.noarch",
     "hello-lab-0:1.0-1.noarch",
@@ -48,31 +54,45 @@ pub(crate) const LISTED: [&str; 3] = [
 
 /// How the registry is protected.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Protection {
+pub enum Protection {
+    /// Not at all.
     Open,
+    /// By Basic authentication.
     Basic,
+    /// By tokens.
     Bearer,
 }
 
 /// A layout, with the tool that publishes in it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Published {
+pub enum Published {
+    /// `files`, by the Python oras client.
     FilesByOras,
+    /// `tree`, by plain curl.
     TreeByCurl,
+    /// `index`, by `ocirepo push`.
     IndexByOcirepo,
 }
 
 /// A registry, and somebody logged in to it who has `ocirepo`.
-pub(crate) struct World {
-    pub(crate) registry: DockerRegistry,
-    pub(crate) program: Program,
-    pub(crate) tokens: Option<TokenServer>,
+#[derive(Debug)]
+pub struct World {
+    /// The registry.
+    pub registry: DockerRegistry,
+    /// The program, with credentials where the registry wants them.
+    pub program: Program,
+    /// The token server, behind [`Protection::Bearer`].
+    pub tokens: Option<TokenServer>,
     login: Login,
     _directory: Scratch,
 }
 
 impl World {
-    pub(crate) fn new(protection: Protection) -> io::Result<World> {
+    /// Starts everything, and logs in.
+    ///
+    /// # Errors
+    /// When something does not start, or the registry does not let in.
+    pub fn new(protection: Protection) -> io::Result<World> {
         let directory = Scratch::new("world")?;
         let (access, login, tokens) = match protection {
             Protection::Open => (Access::Open, Login::None, None),
@@ -98,17 +118,15 @@ impl World {
     }
 
     /// A repository of this registry as the program takes it.
-    pub(crate) fn location(&self, reference: &str) -> String {
+    pub fn location(&self, reference: &str) -> String {
         format!("oci://{}/{reference}", self.registry.host())
     }
 
     /// Publishes a sample as `reference`, `name:tag`.
-    pub(crate) fn publish(
-        &self,
-        how: Published,
-        sample: &Sample,
-        reference: &str,
-    ) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// When the tool fails; with what it printed.
+    pub fn publish(&self, how: Published, sample: &Sample, reference: &str) -> io::Result<()> {
         let (host, url) = (self.registry.host(), self.registry.url());
         match how {
             Published::FilesByOras => {
@@ -124,7 +142,10 @@ impl World {
     }
 
     /// Publishes a sample with `ocirepo push`.
-    pub(crate) fn push(&self, sample: &Sample, reference: &str, layout: &str) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// When it fails; with what it printed.
+    pub fn push(&self, sample: &Sample, reference: &str, layout: &str) -> io::Result<()> {
         let directory = sample.path().to_string_lossy();
         let location = self.location(reference);
         let arguments = ["push", &directory, &location, "--layout", layout];
@@ -132,12 +153,18 @@ impl World {
     }
 
     /// Starts the bridge for one repository.
-    pub(crate) fn serve(&self, reference: &str) -> io::Result<Bridge> {
+    ///
+    /// # Errors
+    /// When it does not start; with the end of what it printed.
+    pub fn serve(&self, reference: &str) -> io::Result<Bridge> {
         self.program.serve(&[&self.location(reference)])
     }
 
     /// dnf with the repository as the bridge shows it.
-    pub(crate) fn dnf(&self, bridge: &Bridge, reference: &str) -> io::Result<Dnf> {
+    ///
+    /// # Errors
+    /// When its root cannot be made.
+    pub fn dnf(&self, bridge: &Bridge, reference: &str) -> io::Result<Dnf> {
         let url = bridge.url(&format!("{}/{reference}", self.registry.host()));
         Dnf::new(&url, &key().public())
     }

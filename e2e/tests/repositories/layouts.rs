@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::fixture::{AWKWARD, LISTED, Protection, Published, World, sample};
+use ocirepo_e2e::world::{AWKWARD, LISTED, Protection, Published, World, sample};
 
 /// Publishes, serves, and lets dnf list, download and install, with every signature checked.
 fn dnf_reads(protection: Protection, how: Published) {

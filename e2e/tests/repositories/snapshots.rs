@@ -7,7 +7,7 @@ use ocirepo_e2e::dnf::Dnf;
 use ocirepo_e2e::proxy::Proxy;
 use ocirepo_e2e::sample::{Package, Sample, Style};
 
-use crate::fixture::{Protection, World, key};
+use ocirepo_e2e::world::{Protection, World, key};
 
 const MANIFESTS: &str = "Accept: application/vnd.oci.image.index.v1+json, \
                          application/vnd.oci.image.manifest.v1+json";

@@ -3,7 +3,7 @@
 use ocirepo::Digest;
 use ocirepo_e2e::registry::LoggedRequest;
 
-use crate::fixture::{Protection, Published, World, key, sample};
+use ocirepo_e2e::world::{Protection, Published, World, key, sample};
 
 const NAME: &str = "lab/counted";
 

@@ -3,7 +3,7 @@
 use ocirepo_e2e::process::Run;
 use ocirepo_e2e::sample::{Key, Package, Sample, Style};
 
-use crate::fixture::{Protection, Published, World, key, packages};
+use ocirepo_e2e::world::{Protection, Published, World, key, packages};
 
 const REFERENCE: &str = "lab/changed:latest";
 

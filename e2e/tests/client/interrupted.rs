@@ -10,11 +10,10 @@ use std::time::Duration;
 use ocirepo::Digest;
 use ocirepo::digest::{Algorithm, Hasher};
 use ocirepo_e2e::curl::curl;
-use ocirepo_e2e::sample::{Sample, Style};
 use ocirepo_e2e::scratch::Scratch;
-use ocirepo_e2e::watched::{Watched, largest_file};
+use ocirepo_e2e::watched::{Watched, largest_file, write_noise};
 
-use crate::fixture::{Protection, World, key, packages};
+use ocirepo_e2e::world::{Protection, World};
 
 const GIB: u64 = 1 << 30;
 
@@ -45,7 +44,7 @@ impl Large {
         let alone = alone();
         let directory = Scratch::new("large").expect("a directory");
         let content = directory.join("content");
-        write_noise(&content).expect("a large file");
+        write_noise(&content, GIB).expect("a large file");
         let digest = digest_of(&content).expect("its digest");
         let world = World::new(Protection::Open).expect("a registry");
         let uploads = format!("{}/v2/lab/large/blobs/uploads/", world.registry.url());
@@ -92,12 +91,6 @@ impl Large {
             .map(|request| request.bytes)
             .collect()
     }
-}
-
-/// Fills a file with 1 GiB that no file system or registry can make smaller.
-fn write_noise(path: &Path) -> io::Result<()> {
-    let mut noise = File::open("/dev/urandom")?.take(GIB);
-    io::copy(&mut noise, &mut File::create(path)?).map(|_| ())
 }
 
 fn digest_of(path: &Path) -> io::Result<Digest> {
@@ -160,30 +153,4 @@ fn a_pull_of_a_gibibyte_takes_little_memory() {
         "peak memory {} KiB",
         peak / 1024
     );
-}
-
-#[test]
-fn a_push_of_a_gibibyte_takes_little_memory() {
-    let _alone = alone();
-    let sample = Sample::build(key(), &packages(), Style::default()).expect("a sample");
-    fs::create_dir(sample.path().join("images")).expect("a directory");
-    write_noise(&sample.path().join("images/install.img")).expect("a large file");
-    let world = World::new(Protection::Open).expect("a registry");
-    let (directory, to) = (
-        sample.path().to_string_lossy(),
-        world.location("lab/large:el9"),
-    );
-    let mut command = world
-        .program
-        .command(&["push", &directory, &to, "--layout", "files"]);
-    let push = Watched::start(&mut command).expect("the program");
-    let (run, peak) = push.finish().expect("the program");
-    assert!(run.ok, "{run}");
-    assert!(
-        (1..MEMORY).contains(&peak),
-        "peak memory {} KiB",
-        peak / 1024
-    );
-    let received = largest_file(world.registry.directory());
-    assert_eq!(received, GIB);
 }

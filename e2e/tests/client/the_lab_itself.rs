@@ -8,7 +8,7 @@ use ocirepo_e2e::registry::{Access, DockerRegistry};
 use ocirepo_e2e::scratch::Scratch;
 use ocirepo_e2e::tokens::TokenServer;
 
-use crate::fixture::{AWKWARD, LISTED, key, sample};
+use ocirepo_e2e::world::{AWKWARD, LISTED, key, sample};
 
 #[test]
 fn dnf_installs_the_sample_from_plain_files() {

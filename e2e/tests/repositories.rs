@@ -1,0 +1,21 @@
+//! What `ocirepo` must be seen doing with RPM repositories, real registries and the real dnf.
+//!
+//! Run with `cargo xtask e2e [FILTER]`.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "the helpers of tests are tests, though not marked so"
+)]
+
+#[path = "repositories/layouts.rs"]
+mod layouts;
+#[path = "repositories/memory.rs"]
+mod memory;
+#[path = "repositories/requests.rs"]
+mod requests;
+#[path = "repositories/snapshots.rs"]
+mod snapshots;
+#[path = "repositories/tampering.rs"]
+mod tampering;
+#[path = "repositories/tls.rs"]
+mod tls;
