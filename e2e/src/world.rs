@@ -1,5 +1,6 @@
 //! What many tests need: a signed sample, and somebody with `ocirepo` logged in to a registry.
 
+use std::fs;
 use std::io::{self, Write as _};
 use std::process::Stdio;
 use std::sync::OnceLock;
@@ -160,13 +161,20 @@ impl World {
         self.program.serve(&[&self.location(reference)])
     }
 
-    /// dnf with the repository as the bridge shows it.
+    /// dnf with the repository as the bridge shows it; it presents the bridge's secret where
+    /// the repository is for those who logged in.
     ///
     /// # Errors
-    /// When its root cannot be made.
+    /// When its root cannot be made, or there is no secret.
     pub fn dnf(&self, bridge: &Bridge, reference: &str) -> io::Result<Dnf> {
         let url = bridge.url(&format!("{}/{reference}", self.registry.host()));
-        Dnf::new(&url, &key().public())
+        let dnf = Dnf::new(&url, &key().public())?;
+        if matches!(self.login, Login::None) {
+            return Ok(dnf);
+        }
+        let secret = fs::read_to_string(self.program.path("state/ocirepo/serve/secret"))?;
+        let password = format!("password={}", secret.trim());
+        Ok(dnf.option("username=dnf").option(&password))
     }
 }
 
