@@ -74,6 +74,11 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Ls(command::ls::Command),
+    Info(command::info::Command),
+    Files(command::files::Command),
+    Get(command::get::Command),
+    Sync(command::sync::Command),
     Push(command::push::Command),
     Tags(command::tags::Command),
     Manifest(command::manifest::Command),

@@ -61,7 +61,7 @@ pub(crate) fn store(global: &Global, file: Option<&Path>) -> CredentialStore {
 }
 
 /// The environment of the process, with the configuration file of the command line.
-fn environment(global: &Global) -> Environment {
+pub(crate) fn environment(global: &Global) -> Environment {
     let environment = Environment::of_process();
     match &global.config {
         Some(file) => environment.set("OCIREPO_CONFIG", file),

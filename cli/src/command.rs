@@ -3,14 +3,19 @@
 pub(crate) mod blob;
 pub(crate) mod completions;
 pub(crate) mod demo;
+pub(crate) mod files;
+pub(crate) mod get;
+pub(crate) mod info;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod ls;
 pub(crate) mod man;
 pub(crate) mod manifest;
 pub(crate) mod push;
 pub(crate) mod reference;
 pub(crate) mod registry;
 pub(crate) mod serve;
+pub(crate) mod sync;
 pub(crate) mod tags;
 
 use std::future::Future;
@@ -26,6 +31,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         progress::silence();
     }
     match arguments.command {
+        Command::Ls(command) => block_on(ls::run(command, &global)),
+        Command::Info(command) => block_on(info::run(command, &global)),
+        Command::Files(command) => block_on(files::run(command, &global)),
+        Command::Get(command) => block_on(get::run(command, &global)),
+        Command::Sync(command) => block_on(sync::run(command, &global)),
         Command::Push(command) => block_on(push::run(command, &global)),
         Command::Tags(command) => block_on(tags::run(command, &global)),
         Command::Manifest(command) => block_on(manifest::run(command, &global)),

@@ -1,0 +1,136 @@
+//! What the commands that read a repository have in common.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use ocirepo::reference::{Location, Reference};
+use ocirepo_native::Client;
+use ocirepo_native::cache::{Memory, Remembered};
+use ocirepo_rpm::package::Package;
+use ocirepo_rpm::query::{Query, latest};
+use ocirepo_rpm::snapshot::{Mark, Options, Snapshot};
+
+use crate::arguments::Global;
+use crate::client;
+use crate::command::serve::keyring;
+use crate::exit::Failure;
+use crate::repository;
+
+/// Which repository, and how far it is trusted.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// The repository: oci://HOST/NAME[:TAG|@DIGEST]
+    #[arg(value_name = "REPO")]
+    repository: String,
+    /// Refuse the repository unless repomd.xml is signed with a key of this file
+    #[arg(long, value_name = "FILE")]
+    key: Vec<PathBuf>,
+    /// Accept a snapshot that is older than one seen before
+    #[arg(long)]
+    allow_rollback: bool,
+}
+
+/// A repository that was opened.
+pub(crate) struct Opened {
+    pub(crate) client: Client,
+    pub(crate) reference: Reference,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) packages: Vec<Package>,
+}
+
+impl Place {
+    /// Opens the repository and reads its list of packages.
+    pub(crate) async fn open(&self, global: &Global) -> Result<Opened, Failure> {
+        self.open_with(global, false).await
+    }
+
+    /// The same, with the signature of `repomd.xml` although nobody verifies it here.
+    pub(crate) async fn open_with_signature(&self, global: &Global) -> Result<Opened, Failure> {
+        self.open_with(global, true).await
+    }
+
+    async fn open_with(&self, global: &Global, signature: bool) -> Result<Opened, Failure> {
+        let reference = client::reference(&self.repository)?;
+        let client = client::builder(global)?.cache().build()?;
+        let name = Location::from(reference.clone()).to_string();
+        // Whoever names a digest wants that snapshot, however old it is.
+        let memory =
+            Memory::of_user(&client::environment(global)).filter(|_| reference.digest().is_none());
+        let known = match &memory {
+            Some(memory) => memory.recall(&name)?,
+            None => None,
+        };
+        let options = Options {
+            keys: keyring(&self.key)?,
+            layout: known.as_ref().and_then(|k| k.layout.as_ref()?.parse().ok()),
+            seen: known.as_ref().and_then(mark),
+            allow_rollback: self.allow_rollback,
+            signature,
+            ..repository::options()
+        };
+        let mut snapshot = repository::open(&client, &reference, options).await?;
+        let packages = repository::packages(&client, &snapshot).await?;
+        snapshot.learn_packages(packages.iter().map(repository::entry));
+        if let Some(memory) = memory {
+            memory.remember(&remembered(name, &snapshot))?;
+        }
+        Ok(Opened {
+            client,
+            reference,
+            snapshot: Arc::new(snapshot),
+            packages,
+        })
+    }
+}
+
+impl Opened {
+    /// The packages that are meant: all without patterns, else those that match one.
+    /// A pattern that matches nothing is an error.
+    pub(crate) fn select(
+        &mut self,
+        patterns: &[String],
+        only_latest: bool,
+    ) -> Result<Vec<Package>, Failure> {
+        let packages = std::mem::take(&mut self.packages);
+        let mut chosen = if patterns.is_empty() {
+            packages
+        } else {
+            let queries: Vec<Query> = patterns.iter().map(|text| Query::new(text)).collect();
+            for (query, text) in queries.iter().zip(patterns) {
+                if !packages.iter().any(|package| query.matches(package)) {
+                    return Err(Failure::not_found(format!(
+                        "{} has no package `{text}`; `ocirepo ls` shows what it has",
+                        self.reference
+                    )));
+                }
+            }
+            let meant = |package: &Package| queries.iter().any(|query| query.matches(package));
+            packages.into_iter().filter(meant).collect()
+        };
+        if only_latest {
+            chosen = latest(chosen);
+        }
+        chosen.sort_by(|a, b| a.nevra.cmp(&b.nevra));
+        Ok(chosen)
+    }
+}
+
+fn mark(known: &Remembered) -> Option<Mark> {
+    Some(Mark {
+        sequence: known.sequence,
+        revision: known.revision,
+        digest: known.digest?,
+    })
+}
+
+fn remembered(location: String, snapshot: &Snapshot) -> Remembered {
+    let mark = snapshot.mark();
+    Remembered {
+        location,
+        layout: Some(snapshot.layout().as_str().to_owned()),
+        sequence: mark.sequence,
+        digest: Some(mark.digest),
+        revision: mark.revision,
+    }
+}
