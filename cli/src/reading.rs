@@ -71,7 +71,7 @@ impl Place {
         };
         let mut snapshot = repository::open(&client, &reference, options).await?;
         let packages = repository::packages(&client, &snapshot).await?;
-        snapshot.learn_packages(packages.iter().map(repository::entry));
+        snapshot.learn_packages(packages.iter().map(Into::into));
         if let Some(memory) = memory {
             memory.remember(&remembered(name, &snapshot))?;
         }
