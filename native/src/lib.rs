@@ -1,4 +1,20 @@
 //! The native host of the ocirepo exchange: reqwest and tokio.
+//!
+//! | what | where |
+//! | --- | --- |
+//! | pulling, pushing, listing, deleting, copying | [`Client`] |
+//! | who one is, as Docker and Podman keep it | [`credentials`] |
+//! | `registries.conf`, `certs.d`, our own `config.toml` | [`config`] |
+//! | content on disk by digest; what was seen last | [`cache`] |
+//! | RPM repositories | [`repository`] |
+//! | the environment as a value, for tests and sandboxes | [`environment`] |
+//!
+//! The core's [`Session`](ocirepo::Session) decides what is asked for; this crate
+//! performs it. Each exchange is a task and a `tracing` span of its own, named
+//! `exchange`, with method, status and a URL without its query; no field of any span
+//! or event holds a credential. Pulled and pushed bytes are hashed where they arrive,
+//! so that as many cores work as there are transfers, and a blob of any size costs the
+//! memory of a few chunks.
 
 pub mod cache;
 pub mod client;

@@ -377,3 +377,61 @@ async fn a_proxy_from_the_environment_carries_the_requests() {
     let error = client.tags(&repository).await.unwrap_err();
     assert_eq!(error.kind(), Some(ErrorKind::Network), "{error}");
 }
+
+/// Collects what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn every_exchange_is_a_span_and_no_secret_is_logged() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_max_level(tracing::Level::TRACE)
+        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::CLOSE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let home = tempfile::tempdir().unwrap();
+    let server = Server::start(locked(Auth::bearer("me", "hunter2"))).await;
+    server.script(Rule::new(Quirk::LocationQuery("_state=signed".into())));
+    keep_login(home.path(), &server.authority());
+    let client = client(home.path());
+    let repository = server.repository("me/repo");
+    client
+        .push_bytes(&repository, "x", Upload::default())
+        .await
+        .unwrap();
+    let tokens: Vec<String> = server
+        .log()
+        .iter()
+        .filter_map(|entry| entry.headers.get("authorization"))
+        .map(|value| value.to_str().unwrap().to_owned())
+        .collect();
+    assert!(
+        tokens.len() >= 2,
+        "the login, and the token it was traded for"
+    );
+
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for expected in ["exchange{", "method=PUT", "status=201"] {
+        assert!(text.contains(expected), "{expected} is missing from {text}");
+    }
+    let secrets = tokens.iter().filter_map(|token| token.split(' ').nth(1));
+    for secret in secrets.chain(["hunter2", LOGIN, "signed"]) {
+        assert!(!text.contains(secret), "{secret} is in {text}");
+    }
+}
