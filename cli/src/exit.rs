@@ -134,6 +134,10 @@ impl From<ocirepo::Error> for Failure {
 
 impl From<ocirepo_native::Error> for Failure {
     fn from(error: ocirepo_native::Error) -> Self {
+        let error = match error {
+            ocirepo_native::Error::Repository(error) => return error.into(),
+            other => other,
+        };
         let exit = error.kind().map_or(Exit::Failure, Exit::from);
         let unknown_content = match &error {
             ocirepo_native::Error::Registry(error) => ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"]

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use ocirepo::reference::{Location, Reference};
+use ocirepo::reference::Reference;
 use ocirepo_native::Client;
-use ocirepo_native::cache::{Memory, Remembered};
+use ocirepo_native::cache::Memory;
 use ocirepo_rpm::package::Package;
 use ocirepo_rpm::query::{Query, latest};
-use ocirepo_rpm::snapshot::{Mark, Options, Snapshot};
+use ocirepo_rpm::snapshot::{Options, Snapshot};
 
 use crate::arguments::Global;
 use crate::client;
@@ -53,28 +53,19 @@ impl Place {
     async fn open_with(&self, global: &Global, signature: bool) -> Result<Opened, Failure> {
         let reference = client::reference(&self.repository)?;
         let client = client::builder(global)?.cache().build()?;
-        let name = Location::from(reference.clone()).to_string();
         // Whoever names a digest wants that snapshot, however old it is.
         let memory =
             Memory::of_user(&client::environment(global)).filter(|_| reference.digest().is_none());
-        let known = match &memory {
-            Some(memory) => memory.recall(&name)?,
-            None => None,
-        };
         let options = Options {
             keys: keyring(&self.key)?,
-            layout: known.as_ref().and_then(|k| k.layout.as_ref()?.parse().ok()),
-            seen: known.as_ref().and_then(mark),
             allow_rollback: self.allow_rollback,
             signature,
             ..repository::options()
         };
-        let mut snapshot = repository::open(&client, &reference, options).await?;
+        let mut snapshot =
+            ocirepo_native::repository::open(&client, &reference, options, memory.as_ref()).await?;
         let packages = repository::packages(&client, &snapshot).await?;
         snapshot.learn_packages(packages.iter().map(Into::into));
-        if let Some(memory) = memory {
-            memory.remember(&remembered(name, &snapshot))?;
-        }
         Ok(Opened {
             client,
             reference,
@@ -113,24 +104,5 @@ impl Opened {
         }
         chosen.sort_by(|a, b| a.nevra.cmp(&b.nevra));
         Ok(chosen)
-    }
-}
-
-fn mark(known: &Remembered) -> Option<Mark> {
-    Some(Mark {
-        sequence: known.sequence,
-        revision: known.revision,
-        digest: known.digest?,
-    })
-}
-
-fn remembered(location: String, snapshot: &Snapshot) -> Remembered {
-    let mark = snapshot.mark();
-    Remembered {
-        location,
-        layout: Some(snapshot.layout().as_str().to_owned()),
-        sequence: mark.sequence,
-        digest: Some(mark.digest),
-        revision: mark.revision,
     }
 }

@@ -15,7 +15,7 @@ use ocirepo_rpm::package::Package;
 use ocirepo_rpm::primary::Primary;
 use ocirepo_rpm::publish::source_name;
 use ocirepo_rpm::repomd::Record;
-use ocirepo_rpm::snapshot::{Answer, Ask, Blob, Opening, Options, PackageEntry, Snapshot, Target};
+use ocirepo_rpm::snapshot::{Blob, Options, PackageEntry, Snapshot, Target};
 
 use crate::exit::Failure;
 
@@ -28,33 +28,14 @@ pub(crate) enum Located {
     Blob(Box<Blob>),
 }
 
-/// Opens a repository at what its tag or digest names now.
+/// Opens a repository at what its tag or digest names now, with no memory of earlier
+/// times.
 pub(crate) async fn open(
     client: &Client,
     reference: &Reference,
     options: Options,
 ) -> Result<Snapshot, Failure> {
-    let mut opening = Opening::new(reference, options);
-    loop {
-        let answer = match opening.ask().clone() {
-            Ask::Manifest {
-                repository,
-                selector,
-            } => Answer::Manifest(manifest(client, &repository, selector).await?),
-            Ask::Blob {
-                repository,
-                descriptor,
-                limit,
-            } => match client.pull_bytes(&repository, &descriptor, limit).await {
-                Ok(bytes) => Answer::Blob(Some(bytes)),
-                Err(error) if error.is_not_found() => Answer::Blob(None),
-                Err(error) => return Err(error.into()),
-            },
-        };
-        if let Some(snapshot) = opening.answer(answer)? {
-            return Ok(snapshot);
-        }
-    }
+    Ok(ocirepo_native::repository::open(client, reference, options, None).await?)
 }
 
 /// Options to open a repository for reading, with the time of day.
