@@ -84,32 +84,17 @@ fn plain(report: &mut Report) {
 }
 
 fn end_to_end(report: &mut Report, filter: Option<&str>) {
-    report.tests("end to end: content", |totals| {
-        run(&mut cargo([
-            "build",
-            "--quiet",
-            "--profile",
-            PROFILE,
-            "--package",
-            "ocirepo-cli",
-        ]))?;
+    report.tests("end to end", |totals| {
+        let build = ["build", "--quiet", "--profile", PROFILE];
+        run(cargo(build).args(["--package", "ocirepo-cli"]))?;
         scratch::sweep(&lab_dir()).map_err(|error| format!("could not sweep the lab: {error}"))?;
-        e2e(totals, "client", filter)
+        let mut command = cargo(["test", "--package", "ocirepo-e2e", "--features", "lab"]);
+        command.args(["--test", "*", "--no-fail-fast"]);
+        if let Some(filter) = filter {
+            command.args(["--", filter]);
+        }
+        run_tests(lab_environment(&mut command), totals).map(done)
     });
-    report.step("end to end: repositories", || {
-        Ok(Outcome::NotRun(
-            "the program has no `push`, `ls` and `serve` yet".to_owned(),
-        ))
-    });
-}
-
-fn e2e(totals: &mut Totals, target: &str, filter: Option<&str>) -> Result<Outcome, Failure> {
-    let mut command = cargo(["test", "--package", "ocirepo-e2e", "--all-features"]);
-    command.args(["--test", target]);
-    if let Some(filter) = filter {
-        command.args(["--", filter]);
-    }
-    run_tests(lab_environment(&mut command), totals).map(done)
 }
 
 fn lab_environment(command: &mut Command) -> &mut Command {

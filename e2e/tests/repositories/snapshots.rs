@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ocirepo_e2e::curl::curl;
 use ocirepo_e2e::dnf::Dnf;
+use ocirepo_e2e::program::Program;
 use ocirepo_e2e::proxy::Proxy;
 use ocirepo_e2e::sample::{Package, Sample, Style};
 
@@ -74,7 +75,7 @@ fn every_snapshot_is_installable_after_garbage_collection() {
     for (version, digest) in versions.iter().zip(&digests) {
         let reference = format!("lab/kept@{digest}");
         // A cache from before would hide what is gone.
-        let program = ocirepo_e2e::program::Program::new().expect("a home");
+        let program = Program::new().expect("a home");
         let bridge = program
             .serve(&[&world.location(&reference)])
             .expect("a bridge");
@@ -110,7 +111,10 @@ fn tag_moves_before_each_request(style: Style) {
     let mut moves_at = 0;
     loop {
         retag(&base, "lab/moving", "old", "el9");
-        let bridge = world.serve("lab/moving:el9").expect("a bridge");
+        // A bridge that remembers nothing of the time before: it would go on showing that.
+        let program = Program::new().expect("a home");
+        let location = world.location("lab/moving:el9");
+        let bridge = program.serve(&[&location]).expect("a bridge");
         let base = Arc::clone(&base);
         let proxy = Proxy::start(bridge.address, move |number| {
             if number == moves_at {
@@ -131,6 +135,9 @@ fn tag_moves_before_each_request(style: Style) {
         }
         let content = dnf.installed("hello-lab").expect("an installed file");
         assert!(["old", "new"].contains(&content.trim_end()), "{content}");
+        if moves_at == 0 {
+            assert_eq!(content.trim_end(), "new", "moved before all requests");
+        }
         if moves_at >= proxy.requests().len() {
             assert!(moves_at > 3, "dnf made only {moves_at} requests");
             assert_eq!(content.trim_end(), "old", "the tag never moved");
