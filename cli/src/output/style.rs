@@ -29,7 +29,6 @@ pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 pub(crate) const STRONG: Style = Style::new().bold();
-pub(crate) const FAINT: Style = Style::new().dimmed();
 
 static CHOICE: OnceLock<Color> = OnceLock::new();
 

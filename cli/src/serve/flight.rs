@@ -81,7 +81,7 @@ impl Flights {
             Looked::Begun(writer, progress, flight) => (writer, progress, flight),
         };
         let sink = Sink {
-            inner: Arc::new(Mutex::new(Some(writer))),
+            inner: Arc::new(Mutex::new(Some(*writer))),
             progress: progress.clone(),
         };
         let writer = sink.inner.clone();
@@ -119,13 +119,13 @@ impl Flights {
             progress,
         };
         flying.insert(digest, flight.clone());
-        Ok(Looked::Begun(writer, sender, flight))
+        Ok(Looked::Begun(Box::new(writer), sender, flight))
     }
 }
 
 enum Looked {
     Found(Found),
-    Begun(CacheWriter, watch::Sender<Progress>, Flight),
+    Begun(Box<CacheWriter>, watch::Sender<Progress>, Flight),
 }
 
 /// Ends a flight, also when the task that fetches panics or is dropped.

@@ -91,15 +91,16 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::single_range_in_vec_init)]
     fn ranges_are_cut_to_the_file() {
-        assert_eq!(parts("bytes=0-0"), [0..1]);
-        assert_eq!(parts("bytes=500-"), [500..1000]);
-        assert_eq!(parts("bytes=-1"), [999..1000]);
-        assert_eq!(parts("bytes=-5000"), [0..1000]);
-        assert_eq!(parts("BYTES=990-5000"), [990..1000]);
-        assert_eq!(parts("bytes=0-18446744073709551615"), [0..1000]);
+        assert_eq!(parts("bytes=0-0"), vec![0..1]);
+        assert_eq!(parts("bytes=500-"), vec![500..1000]);
+        assert_eq!(parts("bytes=-1"), vec![999..1000]);
+        assert_eq!(parts("bytes=-5000"), vec![0..1000]);
+        assert_eq!(parts("BYTES=990-5000"), vec![990..1000]);
+        assert_eq!(parts("bytes=0-18446744073709551615"), vec![0..1000]);
         assert_eq!(parts("bytes= 0-1 , 5-6,,"), [0..2, 5..7]);
-        assert_eq!(parts("bytes=0-1,2000-"), [0..2]);
+        assert_eq!(parts("bytes=0-1,2000-"), vec![0..2]);
     }
 
     #[test]

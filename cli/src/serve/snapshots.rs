@@ -38,11 +38,14 @@ pub(super) struct Open {
     learning: tokio::sync::Mutex<()>,
 }
 
+/// The place and the digest of a snapshot.
+type Key = (String, Digest);
+
 /// Everything that is open.
 #[derive(Debug)]
 pub(super) struct Snapshots {
     keys: Option<Keyring>,
-    open: Mutex<HashMap<(String, Digest), (u64, Arc<Open>)>>,
+    open: Mutex<HashMap<Key, (u64, Arc<Open>)>>,
 }
 
 impl Snapshots {

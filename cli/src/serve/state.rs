@@ -46,10 +46,12 @@ pub(super) fn history(path: &Path) -> History {
     let Ok(text) = fs::read(path) else {
         return History::default();
     };
-    serde_json::from_slice(&text).unwrap_or_else(|error| {
+    let mut history = serde_json::from_slice(&text).unwrap_or_else(|error| {
         tracing::warn!("forgetting what {} says: {error}", path.display());
         History::default()
-    })
+    });
+    history.prune(crate::clock::now());
+    history
 }
 
 /// Puts a file in place at once, readable by its owner alone.
