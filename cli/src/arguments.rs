@@ -85,6 +85,7 @@ pub(crate) enum Command {
     Blob(command::blob::Command),
     Login(command::login::Command),
     Logout(command::logout::Command),
+    Doctor(command::doctor::Command),
     Serve(command::serve::Command),
     Registry(command::registry::Command),
     Demo(command::demo::Command),

@@ -3,6 +3,7 @@
 pub(crate) mod blob;
 pub(crate) mod completions;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod files;
 pub(crate) mod get;
 pub(crate) mod info;
@@ -41,6 +42,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Manifest(command) => block_on(manifest::run(command, &global)),
         Command::Blob(command) => block_on(blob::run(command, &global)),
         Command::Login(command) => block_on(login::run(command, &global)),
+        Command::Doctor(command) => block_on(doctor::run(command, &global)),
         Command::Logout(command) => block_on(logout::run(command, &global)),
         Command::Serve(command) => block_on(serve::run(command, &global)),
         Command::Registry(command) => block_on(registry::run(command, &global)),

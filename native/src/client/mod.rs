@@ -3,6 +3,7 @@
 mod blob_stream;
 mod builder;
 mod copy;
+pub mod doctor;
 mod places;
 mod progress;
 mod pull;
