@@ -9,11 +9,14 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use http::{HeaderName, StatusCode};
 use ocirepo::manifest::ImageManifest;
 use ocirepo::operation::Upload;
 use ocirepo::reference::Selector;
 use ocirepo::{Descriptor, Location};
+use ocirepo_cli::registry_server::{Options, RegistryServer};
 use ocirepo_native::Client;
+use ocirepo_registry::{Auth, Config, Quirk, Rule, Scheme};
 use serde_json::Value;
 
 /// `ocirepo registry` on a free port, until dropped.
@@ -151,6 +154,125 @@ fn what_is_in_a_repository_is_looked_into() {
     let said = doctor(&registry.address, &["--repository", "me/none"], None);
     assert_eq!(said.code, 3, "{:?}", said.findings);
     said.assert("tags", "fail", "me/none");
+}
+
+/// A registry in this process, so that it can be told to misbehave.
+struct Scripted {
+    runtime: tokio::runtime::Runtime,
+    server: RegistryServer,
+    address: String,
+}
+
+impl Scripted {
+    fn start(config: Config) -> Self {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let options = Options {
+            config,
+            ..Options::default()
+        };
+        let server = runtime.block_on(RegistryServer::start(options)).unwrap();
+        let address = server.address().to_string();
+        Self {
+            runtime,
+            server,
+            address,
+        }
+    }
+
+    fn with_sample(rules: impl IntoIterator<Item = Rule>) -> Self {
+        let scripted = Self::start(Config::default());
+        push_a_sample(&scripted.address);
+        for rule in rules {
+            scripted.server.registry().script(rule);
+        }
+        scripted
+    }
+
+    fn stop(self) {
+        self.runtime.block_on(self.server.stop());
+    }
+}
+
+#[test]
+fn what_clients_cope_with_is_a_warning() {
+    let rules = [
+        Quirk::NoReferrers,
+        Quirk::RangeIgnored,
+        Quirk::SinglePostIgnored,
+        Quirk::MountIgnored,
+        Quirk::ChunkLimit(4 << 20),
+        Quirk::WithoutHeader(HeaderName::from_static("docker-content-digest")),
+    ];
+    let registry = Scripted::with_sample(rules.map(Rule::new));
+    let said = doctor(&registry.address, &["--write"], None);
+    assert_eq!(said.code, 0, "{:?}", said.findings);
+    for (subject, found) in [
+        ("digest", "does not tell its digest"),
+        ("range", "all of it comes"),
+        ("referrers", "no referrers API"),
+        ("single-post", "two requests"),
+        ("chunks", "too large"),
+        ("mount", "sent again"),
+    ] {
+        said.assert(subject, "warn", found);
+    }
+    said.assert("delete", "ok", "");
+    registry.stop();
+}
+
+#[test]
+fn parts_of_blobs_are_found_where_the_registry_leads() {
+    let registry = Scripted::with_sample([]);
+    let origin = format!("http://{}", registry.address);
+    let leads = Quirk::StorageRedirect {
+        origin: origin.clone(),
+    };
+    registry.server.registry().script(Rule::new(leads));
+    let said = doctor(&registry.address, &[], None);
+    said.assert("range", "ok", &format!("from {origin}"));
+    registry.stop();
+}
+
+#[test]
+fn what_is_no_registry_is_told_from_one_that_is_busy() {
+    let refuses = Rule::new(Quirk::Status(StatusCode::NOT_FOUND)).path("/v2/");
+    let registry = Scripted::with_sample([refuses]);
+    let said = doctor(&registry.address, &[], None);
+    assert_eq!(said.code, 3, "{:?}", said.findings);
+    said.assert("protocol", "fail", "no registry");
+    assert!(said.advice("protocol").contains("location /v2/"));
+
+    let busy = Quirk::TooManyRequests { retry_after: None };
+    registry
+        .server
+        .registry()
+        .script(Rule::new(busy).path("/v2/"));
+    let said = doctor(&registry.address, &[], None);
+    assert_eq!(said.code, 6, "{:?}", said.findings);
+    said.assert("protocol", "fail", "too many requests");
+    registry.stop();
+}
+
+#[test]
+fn credentials_stay_here_when_the_realm_is_elsewhere() {
+    let mut auth = Auth::bearer("me", "right");
+    auth.scheme = Scheme::Bearer {
+        realm: Some("https://login.example/token".into()),
+        service: "s".into(),
+        lifetime: 60,
+    };
+    let registry = Scripted::start(Config {
+        auth: Some(auth),
+        ..Config::default()
+    });
+    let said = doctor(&registry.address, &[], Some(("me", "right")));
+    assert_eq!(said.code, 4, "{:?}", said.findings);
+    said.assert(
+        "authentication",
+        "fail",
+        "your credentials were not sent there",
+    );
+    registry.stop();
 }
 
 #[test]

@@ -62,6 +62,15 @@ fn protocol(answer: &Answer, diagnosis: &mut Diagnosis) -> bool {
         return true;
     }
     let mut trouble = answer.trouble();
+    if matches!(
+        trouble.kind,
+        ErrorKind::RateLimited | ErrorKind::Unavailable
+    ) {
+        diagnosis.broken_by("protocol", trouble);
+        return false;
+    }
+    // Whatever the page says: it is not that of a registry.
+    trouble.kind = ErrorKind::NotFound;
     trouble.text = format!("GET /v2/ is answered by {}: no registry", answer.status());
     trouble.advice = Some(
         "check the host; a proxy in front must pass /v2/ on as it is \
