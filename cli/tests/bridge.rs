@@ -1,8 +1,10 @@
 //! The program as people run it: a registry, a publisher, readers and the bridge.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -305,4 +307,53 @@ fn a_tag_that_moves_does_not_change_what_a_client_reads_even_over_a_restart() {
         let package = world.get(&bridge, &name, ESCAPED, "User-Agent: a\r\n");
         assert_eq!(package.body, b"the old package", "{layout}");
     }
+}
+
+/// Passes requests on to the registry, and changes one byte in every large answer.
+fn corrupting(upstream: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = BufReader::new(client.unwrap());
+            let mut head = String::new();
+            while client.read_line(&mut head).unwrap() > 2 {}
+            let head = head.replacen("\r\n", "\r\nConnection: close\r\n", 1);
+            let mut registry = TcpStream::connect(&upstream).unwrap();
+            registry.write_all(head.as_bytes()).unwrap();
+            let mut answer = Vec::new();
+            registry.read_to_end(&mut answer).unwrap();
+            if answer.len() > 600_000 {
+                answer[500_000] ^= 1;
+            }
+            // The bridge hangs up on what is wrong.
+            let _ = client.get_mut().write_all(&answer);
+        }
+    });
+    address
+}
+
+#[test]
+fn a_wrong_byte_ends_the_connection_before_the_end() {
+    let world = World::new(&[]);
+    let content = vec![b'x'; 1_000_000];
+    world.publish(&content, "lab/repo:el9", "files");
+    let whole = world.get(&world.bridge(&[]), "lab/repo:el9", ESCAPED, "");
+    assert!(whole.whole && whole.body == content);
+
+    let world = World {
+        home: tempfile::tempdir().unwrap(),
+        ..world
+    };
+    let proxy = corrupting(world.registry.address.clone());
+    let allowed = format!("{proxy}/lab");
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--allow", &allowed];
+    let bridge = start(world.home.path(), &arguments);
+    let path = format!("/{proxy}/lab/repo:el9/{ESCAPED}");
+    let answer = get(&bridge.address, &path, "");
+    assert_eq!(answer.status, 200);
+    assert!(!answer.whole, "{} bytes", answer.body.len());
+    // A range waits for the digest, so it can say what is wrong.
+    let answer = get(&bridge.address, &path, "Range: bytes=0-9\r\n");
+    assert_eq!(answer.status, 502);
 }

@@ -298,7 +298,18 @@ impl Bridge {
             .entry(place.key.clone())
             .or_default()
             .clone();
-        let _gate = gate.lock().await;
+        let found = {
+            let _gate = gate.lock().await;
+            self.look_up(place).await
+        };
+        drop(gate);
+        // Anybody can ask for tags that do not exist; nobody waits for this one now.
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        gates.retain(|_, gate| Arc::strong_count(gate) > 1);
+        found
+    }
+
+    async fn look_up(&self, place: &Place) -> Result<(Digest, Arc<Open>), Failure> {
         let now = crate::clock::now();
         let fresh = self.history().newest(&place.key, now);
         if let Some(digest) = fresh
