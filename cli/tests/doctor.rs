@@ -243,6 +243,7 @@ fn what_is_no_registry_is_told_from_one_that_is_busy() {
     assert!(said.advice("protocol").contains("location /v2/"));
 
     let busy = Quirk::TooManyRequests { retry_after: None };
+    registry.server.registry().clear_script();
     registry
         .server
         .registry()

@@ -1,6 +1,6 @@
 //! Is it there, is it a registry, and does it let us in?
 
-use http::Version;
+use http::{StatusCode, Version};
 use ocirepo::ErrorKind;
 use ocirepo::auth::challenge::Scheme as Asked;
 use ocirepo::auth::{Challenge, realm};
@@ -84,6 +84,9 @@ fn protocol(answer: &Answer, diagnosis: &mut Diagnosis) -> bool {
 fn access(answer: &Answer) -> Result<Access, Trouble> {
     if answer.status().is_success() {
         return Ok(Access::Open);
+    }
+    if answer.status() != StatusCode::UNAUTHORIZED {
+        return Err(answer.trouble());
     }
     let challenges = Challenge::all(&answer.head);
     if let Some(bearer) = challenges.iter().find_map(Challenge::bearer) {
