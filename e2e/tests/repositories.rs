@@ -11,6 +11,8 @@
 mod layouts;
 #[path = "repositories/memory.rs"]
 mod memory;
+#[path = "repositories/reading.rs"]
+mod reading;
 #[path = "repositories/requests.rs"]
 mod requests;
 #[path = "repositories/snapshots.rs"]

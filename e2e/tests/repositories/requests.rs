@@ -3,7 +3,7 @@
 use ocirepo::Digest;
 use ocirepo_e2e::registry::LoggedRequest;
 
-use ocirepo_e2e::world::{Protection, Published, World, sample};
+use ocirepo_e2e::world::{Protection, Published, World, key, sample};
 
 const NAME: &str = "lab/counted";
 
@@ -87,6 +87,52 @@ fn a_cold_read_behind_bearer_adds_one_challenge_and_one_token() {
     assert!(requests[0].contains(" 401 "), "{requests:#?}");
     assert_only_what_is_needed(&requests[1..]);
     assert_eq!(tokens, 1);
+}
+
+/// Lists the packages as somebody who never did before, with or without a key to verify with.
+fn cold_list(arguments: &[&str]) -> Vec<String> {
+    let world = World::new(Protection::Open).expect("a registry");
+    world
+        .publish(Published::IndexByOcirepo, sample(), REFERENCE)
+        .expect("published");
+    let before = world.registry.requests().expect("a log").len();
+    let location = world.location(REFERENCE);
+    let list = [&["ls", &location], arguments].concat();
+    let run = world.program.run(&list).expect("the program");
+    assert!(run.ok && run.says("hello-lab"), "{run}");
+    let requests = world.registry.requests().expect("a log");
+    shown(&requests[before..])
+}
+
+fn assert_in_order(requests: &[String], wanted: &[&str]) {
+    assert_eq!(requests.len(), wanted.len(), "{requests:#?}");
+    for (request, wanted) in requests.iter().zip(wanted) {
+        assert!(request.contains(wanted), "{wanted} in {requests:#?}");
+    }
+}
+
+#[test]
+fn a_cold_list_asks_for_index_metadata_repomd_and_primary() {
+    let wanted = [
+        "GET 200 manifests/el9",
+        "GET 200 manifests/sha256:",
+        "GET 200 repodata/repomd.xml",
+        "-primary.xml.gz",
+    ];
+    assert_in_order(&cold_list(&[]), &wanted);
+}
+
+#[test]
+fn a_cold_list_with_a_key_asks_for_the_signature_too() {
+    let wanted = [
+        "GET 200 manifests/el9",
+        "GET 200 manifests/sha256:",
+        "GET 200 repodata/repomd.xml",
+        "GET 200 repodata/repomd.xml.asc",
+        "-primary.xml.gz",
+    ];
+    let public = key().public();
+    assert_in_order(&cold_list(&["--key", &public.to_string_lossy()]), &wanted);
 }
 
 #[test]
