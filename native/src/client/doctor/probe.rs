@@ -214,3 +214,34 @@ fn trouble(failure: Failure, url: &Url) -> Trouble {
         advice: Some(advice.to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_is_followed_but_never_down_to_http() {
+        let leads = |status: u16, location: &'static str| {
+            let mut head = Head {
+                status: StatusCode::from_u16(status).unwrap(),
+                ..Head::default()
+            };
+            head.headers
+                .insert(LOCATION, HeaderValue::from_static(location));
+            let answer = Answer {
+                head,
+                body: Vec::new(),
+                version: Version::HTTP_11,
+                url: Url::parse("https://r.example/v2/a/blobs/x").unwrap(),
+            };
+            answer.leads_to().map(String::from)
+        };
+        assert_eq!(
+            leads(307, "https://s.example/x?sig=1").as_deref(),
+            Some("https://s.example/x?sig=1")
+        );
+        assert_eq!(leads(302, "/x").as_deref(), Some("https://r.example/x"));
+        assert_eq!(leads(307, "http://s.example/x"), None);
+        assert_eq!(leads(200, "https://s.example/x"), None);
+    }
+}
