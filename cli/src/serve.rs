@@ -86,6 +86,7 @@ pub(crate) async fn start(options: Options) -> Result<Server, Failure> {
             .state
             .map(|directory| directory.join("history.json")),
         gates: Mutex::new(HashMap::new()),
+        outages: Mutex::default(),
         counts: bridge::Counts::default(),
     };
     Ok(Server::start(listener, Arc::new(bridge))?)

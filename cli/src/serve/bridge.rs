@@ -43,8 +43,14 @@ pub(super) struct Bridge {
     pub(super) state: Option<PathBuf>,
     /// One lookup of a tag at a time.
     pub(super) gates: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// When the registry of a place could not be reached, in Unix seconds.
+    pub(super) outages: Mutex<HashMap<String, u64>>,
     pub(super) counts: Counts,
 }
+
+/// How long a registry that could not be reached is not asked again for what the bridge
+/// has a stale answer to, in seconds: each attempt takes that of clients.
+const OUTAGE: u64 = 30;
 
 /// What was answered since the start.
 #[derive(Debug, Default)]
@@ -181,7 +187,10 @@ impl Bridge {
                 Err(failure) => last = Some(failure),
             }
         }
-        if self.history().newest(&place.key, now).is_none() {
+        let unreachable = last
+            .as_ref()
+            .is_some_and(|failure: &Arc<Failure>| failure.exit() == Exit::Unavailable);
+        if !unreachable && self.history().newest(&place.key, now).is_none() {
             let (digest, open) = self.newest(place).await?;
             if !tried.contains(&digest) {
                 tried.push(digest);
@@ -324,6 +333,13 @@ impl Bridge {
             return Ok((digest, open));
         }
         let before = self.history().last(&place.key);
+        let down = self.outages().get(&place.key).copied();
+        if down.is_some_and(|at| now.saturating_sub(at) < OUTAGE)
+            && let Some((digest, _)) = before
+            && let Ok(open) = self.snapshots.earlier(place, digest).await
+        {
+            return Ok((digest, open));
+        }
         match self
             .snapshots
             .newest(place, before.map(|(digest, _)| digest))
@@ -331,6 +347,7 @@ impl Bridge {
         {
             Ok((digest, open)) => {
                 self.history().looked_up(&place.key, digest, now);
+                self.outages().remove(&place.key);
                 Ok((digest, open))
             }
             Err(failure) if failure.exit() == Exit::Unavailable => {
@@ -340,11 +357,17 @@ impl Bridge {
                 let open = self.snapshots.earlier(place, digest).await;
                 let open = open.map_err(|_| failure.clone())?;
                 let age = now.saturating_sub(at);
+                let down = crate::clock::now();
+                self.outages().insert(place.key.clone(), down);
                 tracing::warn!("serving a snapshot looked up {age} s ago: {failure}");
                 Ok((digest, open))
             }
             Err(failure) => Err(failure),
         }
+    }
+
+    fn outages(&self) -> MutexGuard<'_, HashMap<String, u64>> {
+        self.outages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn history(&self) -> MutexGuard<'_, History> {
