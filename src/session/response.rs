@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 
 use super::engine::{env, refused_credentials};
 use super::task::{Collected, Exchange, Full, Hop};
-use super::{Destination, Event, Output, Session};
+use super::{Destination, Event, Output, Session, Timer};
 use crate::auth::challenge::{Challenge, Scheme};
 use crate::auth::tokens::Used;
 use crate::clock::Now;
@@ -40,6 +40,10 @@ impl Session {
         };
         if state.head.is_some() || head.status.is_informational() {
             return Destination::Discard;
+        }
+        // From here on the host watches that the body does not stall.
+        if let Some(deadline) = state.deadline.take() {
+            self.timers.remove(&(deadline, Timer::Head(exchange)));
         }
         let registry = state.registry.clone();
         let from_registry = redirect::may_authorize(&registry, &state.url);

@@ -375,6 +375,28 @@ fn an_answer_that_takes_too_long_is_tried_again() {
 }
 
 #[test]
+fn a_body_may_take_as_long_as_it_wants() {
+    let mut scenario = Scenario::new();
+    scenario.blob(content());
+    let content = declared(&content());
+    let (session, simulator) = (&mut scenario.session, &mut scenario.simulator);
+    let operation = session.pull_blob(&scenario.repository, content, Resume::Fresh);
+    simulator.weather.chunk = 100;
+    while simulator.step(session) {
+        if simulator.files.contains_key(&operation.id()) {
+            // The head is there; from now on each chunk takes an hour.
+            simulator.pass(3_600_000);
+            session.handle(simulator.now(), ocirepo::session::Input::Timeout);
+        }
+    }
+    assert_eq!(
+        session.take(operation).unwrap().unwrap().digest,
+        content.digest
+    );
+    assert_eq!(scenario.requests(), ["GET blobs/"]);
+}
+
+#[test]
 fn an_encoded_body_is_refused() {
     let mut scenario = Scenario::quirky([Rule::new(Quirk::SetHeader(
         header("content-encoding"),
