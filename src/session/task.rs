@@ -150,3 +150,20 @@ pub(super) enum Full {
     /// Enough is known; the rest is not needed.
     Enough,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Task;
+    use crate::operation::{PullBlob, PushBlob, PushManifest};
+
+    #[test]
+    fn an_operation_that_waits_costs_less_than_a_kibibyte() {
+        let task = size_of::<Task>();
+        for machine in [size_of::<PullBlob>(), size_of::<PushBlob>()] {
+            // What hangs on it (a name, a hash state) is under 400 bytes.
+            assert!(task + machine + 400 < 1024, "{task} + {machine}");
+        }
+        // A manifest to push is the caller's, and weighs what it weighs.
+        assert!(task + size_of::<PushManifest>() < 2048);
+    }
+}
