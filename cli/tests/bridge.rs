@@ -18,6 +18,7 @@ use ocirepo_rpm::write;
 
 /// The path of the one package, as awkward as paths get.
 const PACKAGE: &str = "Packages/LibFoo++-1.0~rc1^1-1.noarch.rpm";
+const KEY: &str = "RPM-GPG-KEY-lab";
 const ESCAPED: &str = "Packages/LibFoo%2b%2b-1.0~rc1%5e1-1.noarch.rpm";
 
 /// A user with a home of their own, a registry and a bridge.
@@ -72,6 +73,8 @@ impl World {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, content).unwrap();
         }
+        // No metadata names it.
+        fs::write(repo.join(KEY), "a key").unwrap();
         let repo = repo.to_str().unwrap();
         let push = self.run(&["push", repo, &self.location(name), "--layout", layout]);
         assert!(push.status.success(), "{push:?}");
@@ -215,6 +218,8 @@ fn what_is_pushed_comes_back_in_every_layout() {
         for (path, content) in repository(b"a package") {
             assert_eq!(fs::read(mirror.join(&path)).unwrap(), content, "{path}");
         }
+        // In a tree nothing lists it, so only who knows of it can ask for it.
+        assert_eq!(mirror.join(KEY).exists(), layout != "tree", "{layout}");
     }
 }
 

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use ocirepo::Manifest;
 use ocirepo_rpm::href::Href;
-use ocirepo_rpm::layout::format::{REPOMD, SIGNATURE, TITLE};
+use ocirepo_rpm::layout::format::{REPOMD, ROLE, ROLE_PACKAGES, SIGNATURE, TITLE};
 use serde_json::json;
 
 use crate::arguments::Global;
@@ -15,6 +16,7 @@ use crate::download::{self, Got};
 use crate::exit::Failure;
 use crate::output::{Out, progress};
 use crate::reading::{Opened, Place};
+use crate::repository;
 
 /// Files pulled at a time.
 const AT_ONCE: usize = 8;
@@ -39,7 +41,7 @@ pub(crate) struct Command {
 pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure> {
     let opened = command.place.open_with_signature(global).await?;
     let directory = &command.directory;
-    let (files, last) = files(&opened)?;
+    let (files, last) = files(&opened).await?;
     let bar = progress::items((files.len() + last.len()) as u64, "syncing");
     let mut fetched = 0;
     for batch in [&files, &last] {
@@ -82,7 +84,7 @@ pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure
 }
 
 /// All files to have, and those to write when the others are there.
-fn files(opened: &Opened) -> Result<(Vec<Href>, Vec<Href>), Failure> {
+async fn files(opened: &Opened) -> Result<(Vec<Href>, Vec<Href>), Failure> {
     let snapshot = &opened.snapshot;
     let records = snapshot.repomd().records.iter();
     let metadata = records.filter(|record| !record.is_zchunk());
@@ -92,13 +94,7 @@ fn files(opened: &Opened) -> Result<(Vec<Href>, Vec<Href>), Failure> {
         .map(|package| package.location.clone())
         .chain(metadata.map(|record| record.location.clone()))
         .collect();
-    // Keys, `.treeinfo` and images, which no metadata names.
-    let titles = snapshot.root().into_iter().flat_map(|root| root.layers());
-    for title in titles.filter_map(|layer| layer.annotation(TITLE)) {
-        if let Ok(path) = Href::from_path(title) {
-            files.push(path);
-        }
-    }
+    files.extend(titled(opened).await?);
     files.retain(|path| path.path() != REPOMD && path.path() != SIGNATURE);
     files.sort_by(|a, b| a.path().cmp(b.path()));
     files.dedup_by(|a, b| a.path() == b.path());
@@ -109,6 +105,33 @@ fn files(opened: &Opened) -> Result<(Vec<Href>, Vec<Href>), Failure> {
         }
     }
     Ok((files, last))
+}
+
+/// Keys, `.treeinfo` and images, which no metadata names: what the manifests list
+/// beside packages. A tree has no list of them.
+async fn titled(opened: &Opened) -> Result<Vec<Href>, Failure> {
+    let Some(root) = opened.snapshot.root() else {
+        return Ok(Vec::new());
+    };
+    let mut manifests = vec![root.clone()];
+    let others = root.children().iter().filter(|child| {
+        child
+            .annotation(ROLE)
+            .is_some_and(|role| role != ROLE_PACKAGES)
+    });
+    for child in others {
+        let repository = opened.snapshot.repository();
+        manifests
+            .extend(repository::manifest(&opened.client, repository, child.digest.into()).await?);
+    }
+    let titles = manifests
+        .iter()
+        .flat_map(Manifest::layers)
+        .filter_map(|layer| layer.annotation(TITLE));
+    // A title that leads out of the repository names no file of it.
+    Ok(titles
+        .filter_map(|title| Href::from_path(title).ok())
+        .collect())
 }
 
 async fn one(opened: &Opened, path: &Href, directory: &Path) -> Result<Got, Failure> {
