@@ -218,6 +218,19 @@ fn what_is_pushed_comes_back_in_every_layout() {
         for (path, content) in repository(b"a package") {
             assert_eq!(fs::read(mirror.join(&path)).unwrap(), content, "{path}");
         }
+        let got = world.home.path().join(format!("got-{layout}"));
+        let get = world.run(&[
+            "get",
+            &location,
+            KEY,
+            "LibFoo*",
+            "-d",
+            got.to_str().unwrap(),
+        ]);
+        assert!(get.status.success(), "{get:?}");
+        assert_eq!(fs::read(got.join(KEY)).unwrap(), b"a key");
+        let get = world.run(&["get", &location, "nothing", "-d", got.to_str().unwrap()]);
+        assert_eq!(get.status.code(), Some(3), "{get:?}");
         // In a tree nothing lists it, so only who knows of it can ask for it.
         assert_eq!(mirror.join(KEY).exists(), layout != "tree", "{layout}");
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use ocirepo_rpm::href::Href;
+use ocirepo_rpm::query::Query;
 use serde_json::json;
 
 use crate::arguments::Global;
@@ -68,11 +69,11 @@ pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure
 
 /// The paths of all packages that are meant, and of files that are no packages.
 fn wanted(opened: &mut Opened, command: &Command) -> Result<Vec<Href>, Failure> {
-    let (files, patterns): (Vec<String>, Vec<String>) = command
-        .packages
-        .iter()
-        .cloned()
-        .partition(|text| text.contains('/') && !text.ends_with(".rpm"));
+    let (patterns, files): (Vec<String>, Vec<String>) =
+        command.packages.iter().cloned().partition(|text| {
+            let query = Query::new(text);
+            opened.packages.iter().any(|package| query.matches(package))
+        });
     let mut wanted = Vec::new();
     for file in files {
         let path =
@@ -90,7 +91,7 @@ async fn one(opened: &Opened, path: Href, to: &Path) -> Result<Got, Failure> {
     match download::file(&opened.client, &opened.snapshot, &path, to).await? {
         Some(got) => Ok(got),
         None => Err(Failure::not_found(format!(
-            "{} has no file {path}",
+            "{} has no package and no file `{path}`; `ocirepo ls` shows its packages",
             opened.reference
         ))),
     }
