@@ -152,28 +152,23 @@ impl Machine for PullBlob {
         Ok(sink)
     }
 
-    fn response(&mut self, response: Response, _: &Env<'_>) -> Step {
-        match (response.status(), response.sink) {
-            (status, Some(sink)) if status.is_success() => self.judge(sink),
-            (StatusCode::RANGE_NOT_SATISFIABLE, _) if self.sink.offset() > 0 => {
-                // Nothing comes after what is there: it is the blob, or it is wrong.
-                match self.content.size {
-                    None => self.judge(self.sink.clone()),
-                    Some(_) => self
-                        .restart()
-                        .unwrap_or_else(|| Step::fail(corrupt_range(&self.content))),
-                }
-            }
-            (_, sink) => Step::fail(
-                Response {
-                    sink,
-                    head: response.head,
-                    url: response.url,
-                    body: response.body,
-                }
-                .failure(),
-            ),
+    fn response(&mut self, mut response: Response, _: &Env<'_>) -> Step {
+        let status = response.status();
+        if status.is_success()
+            && let Some(sink) = response.sink.take()
+        {
+            return self.judge(sink);
         }
+        if status == StatusCode::RANGE_NOT_SATISFIABLE && self.sink.offset() > 0 {
+            // Nothing comes after what is there: it is the blob, or it is wrong.
+            return match self.content.size {
+                None => self.judge(self.sink.clone()),
+                Some(_) => self
+                    .restart()
+                    .unwrap_or_else(|| Step::fail(corrupt_range(&self.content))),
+            };
+        }
+        Step::fail(response.failure())
     }
 
     fn progress(&self) -> u64 {

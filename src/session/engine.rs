@@ -282,10 +282,7 @@ impl Session {
         self.next_exchange += 1;
         state.in_flight += 1;
         task.phase = Phase::InFlight(exchange);
-        let operation_shown = match task.audience {
-            Audience::TokenOf(_) => None,
-            _ => Some(operation),
-        };
+        let shown = task.shown_as(operation);
         let mut headers = outgoing.call.headers;
         // What comes encoded would neither hash nor count as declared.
         headers
@@ -322,7 +319,7 @@ impl Session {
         }
         self.outputs.push_back(Output::Request(Box::new(Request {
             exchange,
-            operation: operation_shown,
+            operation: shown,
             registry: registry.clone(),
             method: outgoing.call.method,
             url,
@@ -431,14 +428,11 @@ impl Session {
         task.phase = Phase::Backoff;
         // Another answer may come from where the registry now points to.
         task.hop = None;
-        let operation_shown = match task.audience {
-            Audience::TokenOf(_) => None,
-            _ => Some(operation),
-        };
+        let shown = task.shown_as(operation);
         let due = now.monotonic_ms.saturating_add(wait_ms);
         self.timers.insert((due, Timer::Retry(operation)));
         self.outputs.push_back(Output::Event(Event::Retry {
-            operation: operation_shown,
+            operation: shown,
             reason: error.to_string(),
             wait_ms,
         }));

@@ -61,6 +61,14 @@ impl Task {
         }
     }
 
+    /// The operation that hosts and people see: none for a token, which serves several.
+    pub(super) fn shown_as(&self, operation: OperationId) -> Option<OperationId> {
+        match self.audience {
+            Audience::TokenOf(_) => None,
+            _ => Some(operation),
+        }
+    }
+
     /// The present request was answered; the next one starts afresh.
     pub(super) fn progressed(&mut self) {
         if !self.recovering {
