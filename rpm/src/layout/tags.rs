@@ -6,7 +6,11 @@
 //!
 //! - a child: `c-` and the 64 hexadecimal digits of its SHA-256 digest;
 //! - a snapshot: the moving tag, `-s`, the sequence number, `-` and the first 12
-//!   hexadecimal digits of its digest, such as `el9-s42-0f343b093112`.
+//!   hexadecimal digits of its digest, such as `el9-s42-0f343b093112`;
+//! - what is no longer in use: its tag, `-u`, and since when in Unix seconds, such as
+//!   `el9-s42-0f343b093112-u1700000000`. Registries do not tell since when a tag has been
+//!   elsewhere, and snapshots do not know the time of their publishing, so whoever moves
+//!   the moving tag on says so with this.
 
 use ocirepo::digest::Digest;
 use ocirepo::reference::Tag;
@@ -36,15 +40,59 @@ pub fn is_child(tag: &Tag) -> bool {
 /// `None` when the moving tag is longer than [`MAX_MOVING_TAG`] or has itself the form of
 /// a tag that is made here.
 pub fn snapshot(moving: &Tag, sequence: u64, digest: &Digest) -> Option<Tag> {
-    if moving.as_str().len() > MAX_MOVING_TAG
-        || is_child(moving)
-        || Snapshot::parse(moving).is_some()
-    {
+    if moving.as_str().len() > MAX_MOVING_TAG || is_made(moving) {
         return None;
     }
     let hex = digest.hex();
     let short = hex.get(..SHORT)?;
     format!("{moving}-s{sequence}-{short}").parse().ok()
+}
+
+/// The tag that says since when, in Unix seconds, a snapshot has been superseded, that is,
+/// its moving tag has pointed elsewhere. It goes to the root of that snapshot.
+///
+/// A root whose publisher did not count has the sequence number 0. `None` as for
+/// [`snapshot`], and for numbers with too many digits to fit into a tag (a sequence number
+/// beyond ten, with the longest moving tag).
+pub fn superseded(moving: &Tag, sequence: u64, digest: &Digest, since: u64) -> Option<Tag> {
+    unused(&snapshot(moving, sequence, digest)?, since)
+}
+
+/// The tag that says since when, in Unix seconds, what is at the given tag (of a child or
+/// a snapshot) has not been in use.
+///
+/// `None` for other tags, which are not made here, and where it does not fit into a tag.
+pub fn unused(tag: &Tag, since: u64) -> Option<Tag> {
+    if Unused::parse(tag).is_some() || !is_made(tag) {
+        return None;
+    }
+    format!("{tag}-u{since}").parse().ok()
+}
+
+/// Whether a tag has one of the forms that are made here, so that it does not move.
+pub fn is_made(tag: &Tag) -> bool {
+    is_child(tag) || Snapshot::parse(tag).is_some() || Unused::parse(tag).is_some()
+}
+
+/// What the tag of something that is no longer in use says.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unused {
+    /// The tag of the child or snapshot.
+    pub tag: Tag,
+    /// Since when, in Unix seconds.
+    pub since: u64,
+}
+
+impl Unused {
+    /// Reads the tag of something that is no longer in use; `None` for all other tags.
+    pub fn parse(tag: &Tag) -> Option<Self> {
+        let (rest, number) = tag.as_str().rsplit_once("-u")?;
+        let since = number.parse().ok()?;
+        let tag: Tag = rest.parse().ok()?;
+        // Not of another such tag: that would be since when the mark has been unused.
+        let marked = is_child(&tag) || Snapshot::parse(&tag).is_some();
+        (marked && u64::to_string(&since) == number).then_some(Self { tag, since })
+    }
 }
 
 /// What the tag of a snapshot says.
@@ -117,9 +165,47 @@ mod tests {
     }
 
     #[test]
+    fn the_tag_of_what_is_unused_tells_the_tag_it_had_and_since_when() {
+        let digest = Digest::of(b"");
+        let made = superseded(&tag("el9"), 42, &digest, 1_700_000_000).unwrap();
+        assert_eq!(made.as_str(), "el9-s42-e3b0c44298fc-u1700000000");
+        let read = Unused::parse(&made).unwrap();
+        assert_eq!(read.since, 1_700_000_000);
+        assert_eq!(Snapshot::parse(&read.tag).unwrap().moving, "el9");
+        assert_eq!(Snapshot::parse(&made), None);
+        let shard = child(&digest).unwrap();
+        let read = Unused::parse(&unused(&shard, 7).unwrap()).unwrap();
+        assert_eq!((read.tag, read.since), (shard, 7));
+        for other in [
+            "el9-u1",
+            "el9-s42-e3b0c44298fc-u",
+            "el9-s42-e3b0c44298fc-u01",
+            "el9-s42-e3b0c44298fc-u-1",
+            "el9-s42-e3b0c44298fc-u1-u2",
+        ] {
+            assert_eq!(Unused::parse(&tag(other)), None, "{other}");
+        }
+        assert_eq!(unused(&made, 1), None);
+        assert_eq!(unused(&tag("el9"), 1), None);
+    }
+
+    #[test]
+    fn the_longest_moving_tag_has_room_for_since_when_it_went_on() {
+        let digest = Digest::of(b"");
+        let longest = tag(&"t".repeat(MAX_MOVING_TAG));
+        let made = superseded(&longest, 9_999_999_999, &digest, 99_999_999_999).unwrap();
+        assert_eq!(made.as_str().len(), 128);
+        assert_eq!(superseded(&longest, u64::MAX, &digest, 1_700_000_000), None);
+    }
+
+    #[test]
     fn tags_that_are_made_here_do_not_move() {
         let digest = Digest::of(b"");
-        let made = [child(&digest), snapshot(&tag("el9"), 1, &digest)];
+        let made = [
+            child(&digest),
+            snapshot(&tag("el9"), 1, &digest),
+            superseded(&tag("el9"), 1, &digest, 1),
+        ];
         for made in made.into_iter().flatten() {
             assert_eq!(snapshot(&made, 1, &digest), None, "{made}");
         }
