@@ -178,7 +178,9 @@ fn repository(content: &[u8]) -> Vec<(String, Vec<u8>)> {
         dependencies: Dependencies::default(),
         files: [].into(),
     };
-    let primary = write::primary(&[package]).into_bytes();
+    let mut primary = write::PrimaryWriter::new(Vec::new(), 1).unwrap();
+    primary.write(&package).unwrap();
+    let primary = primary.finish().unwrap();
     let repomd = write::repomd(&Repomd {
         revision: Some("7".to_owned()),
         records: vec![Record {

@@ -1,8 +1,5 @@
 //! rpm-md for the sample packages.
 
-use std::io::Write;
-
-use flate2::{Compression, GzBuilder};
 use ocirepo::Digest;
 use ocirepo_rpm::checksum::{Checksum, ChecksumKind};
 use ocirepo_rpm::evr::{Evr, Nevra};
@@ -12,8 +9,8 @@ use ocirepo_rpm::other::{Change, PackageChanges};
 use ocirepo_rpm::package::{
     Comparison, Dependencies, Dependency, Details, File, FileKind, Package, Sizes,
 };
-use ocirepo_rpm::repomd::{Record, Repomd};
-use ocirepo_rpm::write;
+use ocirepo_rpm::repomd::Repomd;
+use ocirepo_rpm::write::{self, FilelistsWriter, MetadataFile, OtherWriter, PrimaryWriter};
 use rpm::{DependencyFlags, FileFlags, FileType, PackageMetadata};
 
 use super::sample::{self, BUILT};
@@ -53,28 +50,25 @@ pub(super) fn repodata(samples: &[sample::Package]) -> Result<Vec<Named>, Failur
         revision: Some(BUILT.to_string()),
         ..Repomd::default()
     };
+    let count = packages.len() as u64;
+    let file = |kind: &str| MetadataFile::gzip(kind, &format!("{kind}.xml"), Vec::new());
+    let mut primary = PrimaryWriter::new(file("primary"), count)?;
+    for package in &packages {
+        primary.write(package)?;
+    }
+    let mut filelists = FilelistsWriter::new(file("filelists"), count)?;
+    for package in &files {
+        filelists.write(package)?;
+    }
+    let mut other = OtherWriter::new(file("other"), count)?;
+    for package in &changes {
+        other.write(package)?;
+    }
     let mut repodata = Vec::new();
-    for (kind, text) in [
-        ("primary", write::primary(&packages)),
-        ("filelists", write::filelists(&files)),
-        ("other", write::other(&changes)),
-    ] {
-        let content = gzip(text.as_bytes())?;
-        let digest = Digest::of(&content);
-        let path = format!("repodata/{}-{kind}.xml.gz", digest.hex());
-        repomd.records.push(Record {
-            kind: kind.to_owned(),
-            location: Href::from_path(&path).map_err(Failure::failed)?,
-            checksum: sha256(&content)?,
-            open_checksum: Some(sha256(text.as_bytes())?),
-            header_checksum: None,
-            size: Some(content.len() as u64),
-            open_size: Some(text.len() as u64),
-            header_size: None,
-            timestamp: Some(BUILT.into()),
-            database_version: None,
-        });
-        repodata.push((path, content));
+    for file in [primary.finish()?, filelists.finish()?, other.finish()?] {
+        let (record, content) = file.finish(Some(BUILT.into()))?;
+        repodata.push((record.location.path().to_owned(), content));
+        repomd.records.push(record);
     }
     let repomd = write::repomd(&repomd).into_bytes();
     repodata.push(("repodata/repomd.xml".to_owned(), repomd));
@@ -190,11 +184,4 @@ fn evr(text: &str) -> Evr {
 
 fn sha256(content: &[u8]) -> Result<Checksum, Failure> {
     Checksum::from_hex(ChecksumKind::Sha256, &Digest::of(content).hex()).map_err(Failure::failed)
-}
-
-/// Without a time, so that the same text is the same file.
-fn gzip(text: &[u8]) -> Result<Vec<u8>, Failure> {
-    let mut writer = GzBuilder::new().write(Vec::new(), Compression::best());
-    writer.write_all(text)?;
-    Ok(writer.finish()?)
 }

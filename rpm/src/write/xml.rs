@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 pub(super) struct Xml {
     text: String,
     open: Vec<&'static str>,
+    /// How many of the open elements do not indent what is in them.
+    flat: usize,
 }
 
 impl Xml {
@@ -15,7 +17,26 @@ impl Xml {
         Self {
             text: "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned(),
             open: Vec::new(),
+            flat: 0,
         }
+    }
+
+    /// Begins a document of many elements, which are not indented.
+    pub(super) fn of_many() -> Self {
+        Self {
+            flat: 1,
+            ..Self::new()
+        }
+    }
+
+    /// The text since the beginning, or since it was last cleared.
+    pub(super) fn text_so_far(&self) -> &str {
+        &self.text
+    }
+
+    /// Forgets the text, not what is open.
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
     }
 
     /// Begins an element with children.
@@ -61,11 +82,16 @@ impl Xml {
         let _ = writeln!(self.text, ">{number}</{name}>");
     }
 
-    /// Ends what is open and gives the document.
-    pub(super) fn finish(mut self) -> String {
+    /// Ends what is open.
+    pub(super) fn end_all(&mut self) {
         while !self.open.is_empty() {
             self.end();
         }
+    }
+
+    /// Ends what is open and gives the document.
+    pub(super) fn finish(mut self) -> String {
+        self.end_all();
         self.text
     }
 
@@ -83,7 +109,7 @@ impl Xml {
     }
 
     fn indent(&mut self) {
-        for _ in &self.open {
+        for _ in self.flat..self.open.len() {
             self.text.push_str("  ");
         }
     }

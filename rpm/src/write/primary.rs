@@ -1,59 +1,37 @@
-//! `primary.xml`, `filelists.xml` and `other.xml`.
+//! `primary.xml`.
 
+use std::io::{self, Write};
+
+use super::document::{self, Document};
 use super::xml::Xml;
-use crate::evr::{Evr, Nevra};
-use crate::filelists::PackageFiles;
-use crate::other::PackageChanges;
-use crate::package::{Dependency, File, Package};
+use crate::package::{Dependency, Package};
 
-/// Writes `primary.xml`, with the packages in their order.
-pub fn primary(packages: &[Package]) -> String {
-    let mut xml = Xml::new();
-    let count = packages.len().to_string();
-    xml.start(
-        "metadata",
-        &[
+/// Writes `primary.xml` package by package.
+pub struct PrimaryWriter<W> {
+    document: Document<W>,
+}
+
+impl<W: Write> PrimaryWriter<W> {
+    /// Begins the document for that many packages.
+    pub fn new(to: W, packages: u64) -> io::Result<Self> {
+        let namespaces = [
             ("xmlns", "http://linux.duke.edu/metadata/common"),
             ("xmlns:rpm", "http://linux.duke.edu/metadata/rpm"),
-            ("packages", &count),
-        ],
-    );
-    for package in packages {
-        describe(&mut xml, package);
+        ];
+        let document = Document::new(to, "metadata", &namespaces, packages)?;
+        Ok(Self { document })
     }
-    xml.finish()
-}
 
-/// Writes `filelists.xml`, with the packages in their order.
-pub fn filelists(packages: &[PackageFiles]) -> String {
-    let mut xml = Xml::new();
-    let count = packages.len().to_string();
-    let namespace = ("xmlns", "http://linux.duke.edu/metadata/filelists");
-    xml.start("filelists", &[namespace, ("packages", &count)]);
-    for package in packages {
-        start_package(&mut xml, &package.pkgid.hex(), &package.nevra);
-        files(&mut xml, &package.files);
-        xml.end();
+    /// Writes one package.
+    pub fn write(&mut self, package: &Package) -> io::Result<()> {
+        self.document.package(|xml| describe(xml, package))
     }
-    xml.finish()
-}
 
-/// Writes `other.xml`, with the packages in their order.
-pub fn other(packages: &[PackageChanges]) -> String {
-    let mut xml = Xml::new();
-    let count = packages.len().to_string();
-    let namespace = ("xmlns", "http://linux.duke.edu/metadata/other");
-    xml.start("otherdata", &[namespace, ("packages", &count)]);
-    for package in packages {
-        start_package(&mut xml, &package.pkgid.hex(), &package.nevra);
-        for change in &package.changes {
-            let date = change.date.to_string();
-            let attributes = [("author", &*change.author), ("date", &date)];
-            xml.text("changelog", &attributes, &change.text);
-        }
-        xml.end();
+    /// Ends the document. It is an error if another number of packages was written than
+    /// was said in the beginning.
+    pub fn finish(self) -> io::Result<W> {
+        self.document.finish()
     }
-    xml.finish()
 }
 
 fn describe(xml: &mut Xml, package: &Package) {
@@ -62,7 +40,7 @@ fn describe(xml: &mut Xml, package: &Package) {
     xml.start("package", &[("type", "rpm")]);
     xml.text("name", &[], &package.nevra.name);
     xml.text("arch", &[], &package.nevra.arch);
-    version(xml, &package.nevra.evr);
+    document::version(xml, &package.nevra.evr);
     let kind = package.checksum.kind();
     let attributes = [("type", kind.as_str()), ("pkgid", "YES")];
     xml.text("checksum", &attributes, &package.checksum.hex());
@@ -117,7 +95,9 @@ fn describe(xml: &mut Xml, package: &Package) {
             xml.end();
         }
     }
-    files(xml, &package.files);
+    for file in &package.files {
+        document::file(xml, file);
+    }
     xml.end();
     xml.end();
 }
@@ -139,66 +119,16 @@ fn entry(xml: &mut Xml, dependency: &Dependency) {
     xml.empty("rpm:entry", &attributes);
 }
 
-fn files(xml: &mut Xml, files: &[File]) {
-    for file in files {
-        match file.kind.as_str() {
-            Some(kind) => xml.text("file", &[("type", kind)], &file.path),
-            None => xml.text("file", &[], &file.path),
-        }
-    }
-}
-
-fn start_package(xml: &mut Xml, pkgid: &str, nevra: &Nevra) {
-    let attributes = [
-        ("pkgid", pkgid),
-        ("name", &*nevra.name),
-        ("arch", &*nevra.arch),
-    ];
-    xml.start("package", &attributes);
-    version(xml, &nevra.evr);
-}
-
-fn version(xml: &mut Xml, evr: &Evr) {
-    let epoch = evr.epoch.to_string();
-    let attributes = [
-        ("epoch", &*epoch),
-        ("ver", &*evr.version),
-        ("rel", &*evr.release),
-    ];
-    xml.empty("version", &attributes);
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::document::sample::{checksum, file, nevra};
     use super::*;
-    use crate::checksum::{Checksum, ChecksumKind};
-    use crate::filelists::Filelists;
+    use crate::evr::Evr;
     use crate::href::Href;
     use crate::limits::Limits;
-    use crate::other::{Change, Other};
     use crate::package::{Comparison, Dependencies, Details, FileKind, Sizes};
     use crate::primary::Primary;
     use std::sync::Arc;
-
-    fn nevra() -> Nevra {
-        Nevra {
-            name: "LibFoo++".into(),
-            evr: Evr::new(2, "1.2~rc1^git1", "3.el9"),
-            arch: "x86_64".into(),
-        }
-    }
-
-    fn checksum() -> Checksum {
-        Checksum::from_hex(ChecksumKind::Sha256, &"ab".repeat(32)).unwrap()
-    }
-
-    fn file(path: &str, kind: FileKind) -> File {
-        File {
-            path: path.into(),
-            kind,
-            checksum: None,
-        }
-    }
 
     #[test]
     fn a_package_reads_the_same() {
@@ -210,7 +140,7 @@ mod tests {
         };
         let package = Package {
             nevra: nevra(),
-            checksum: checksum(),
+            checksum: checksum("ab"),
             location: Href::from_path("Packages/LibFoo++-1.2~rc1^git1-3.el9.x86_64.rpm").unwrap(),
             base: None,
             size: Sizes {
@@ -249,40 +179,12 @@ mod tests {
             ]
             .into(),
         };
-        let text = primary(std::slice::from_ref(&package));
-        let read = Primary::open(text.as_bytes(), "primary.xml", Limits::default()).unwrap();
+        let mut writer = PrimaryWriter::new(Vec::new(), 1).unwrap();
+        writer.write(&package).unwrap();
+        let written = writer.finish().unwrap();
+        let read = Primary::open(&written[..], "primary.xml", Limits::default()).unwrap();
         assert_eq!(read.declared(), Some(1));
         let read: Vec<Package> = read.collect::<Result<_, _>>().unwrap();
         assert_eq!(read, [package]);
-    }
-
-    #[test]
-    fn files_and_changes_read_the_same() {
-        let listed = PackageFiles {
-            pkgid: checksum(),
-            nevra: nevra(),
-            files: vec![
-                file("/usr/share/é & <x>", FileKind::File),
-                file("/var/ghost", FileKind::Ghost),
-            ],
-        };
-        let text = filelists(std::slice::from_ref(&listed));
-        let read = Filelists::open(text.as_bytes(), "filelists.xml", Limits::default()).unwrap();
-        let read: Vec<PackageFiles> = read.collect::<Result<_, _>>().unwrap();
-        assert_eq!(read, [listed]);
-
-        let changed = PackageChanges {
-            pkgid: checksum(),
-            nevra: nevra(),
-            changes: vec![Change {
-                author: "Me <me@example.org> - 1.2-3".into(),
-                date: 7,
-                text: "- one\n- two".into(),
-            }],
-        };
-        let text = other(std::slice::from_ref(&changed));
-        let read = Other::open(text.as_bytes(), "other.xml", Limits::default()).unwrap();
-        let read: Vec<PackageChanges> = read.collect::<Result<_, _>>().unwrap();
-        assert_eq!(read, [changed]);
     }
 }
