@@ -12,6 +12,7 @@
 //! | errors and caps | [`error`], [`limits`] |
 //! | layouts, and names of files in the `tree` layout | [`layout`], [`name`] |
 //! | reading a repository from a registry | [`snapshot`] |
+//! | making a repository out of packages and the one before | [`create`] |
 //! | what to push to publish one | [`publish`] |
 //! | signatures of `repomd.xml` | [`signature`] |
 //! | writing rpm-md | [`mod@write`] |
@@ -19,6 +20,7 @@
 pub mod checksum;
 pub mod compression;
 pub mod comps;
+pub mod create;
 mod date;
 pub mod deltas;
 pub mod error;

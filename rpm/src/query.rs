@@ -44,7 +44,17 @@ impl Query {
 
     /// Whether a package is meant.
     pub fn matches(&self, package: &Package) -> bool {
-        self.matches_path(package.location.path()) || self.matches_nevra(&package.nevra)
+        self.matches_at(&package.nevra, package.location.path())
+    }
+
+    /// Whether a package of that name, whose file is at that path, is meant.
+    pub fn matches_at(&self, nevra: &Nevra, path: &str) -> bool {
+        self.matches_path(path) || self.matches_nevra(nevra)
+    }
+
+    /// What the person typed.
+    pub fn text(&self) -> &str {
+        self.0.text()
     }
 
     /// Whether a package of that name is meant.
