@@ -62,8 +62,6 @@ impl From<ErrorKind> for Exit {
 pub(crate) struct Failure {
     exit: Exit,
     message: String,
-    /// The registry refused a manifest because of what it lists.
-    unknown_content: bool,
 }
 
 impl Failure {
@@ -71,7 +69,6 @@ impl Failure {
         Self {
             exit,
             message: message.to_string(),
-            unknown_content: false,
         }
     }
 
@@ -94,11 +91,6 @@ impl Failure {
 
     pub(crate) fn exit(&self) -> Exit {
         self.exit
-    }
-
-    /// Whether a registry refused a manifest because it does not have what it lists.
-    pub(crate) fn is_unknown_content(&self) -> bool {
-        self.unknown_content
     }
 
     /// Prints the message to standard error; silent when there is nothing to say.
@@ -139,16 +131,7 @@ impl From<ocirepo_native::Error> for Failure {
             other => other,
         };
         let exit = error.kind().map_or(Exit::Failure, Exit::from);
-        let unknown_content = match &error {
-            ocirepo_native::Error::Registry(error) => ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"]
-                .iter()
-                .any(|code| error.has_code(code)),
-            _ => false,
-        };
-        Self {
-            unknown_content,
-            ..Self::new(exit, error)
-        }
+        Self::new(exit, error)
     }
 }
 

@@ -3,39 +3,26 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use indicatif::ProgressBar;
 use ocirepo::digest::{Algorithm, Digest, Hasher};
-use ocirepo::operation::Upload;
 use ocirepo::reference::{Reference, Selector, Tag};
 use ocirepo_native::Client;
+use ocirepo_native::publish::{self, Event, Local, Options, Prepared, Published, Sources};
 use ocirepo_rpm::href::Href;
 use ocirepo_rpm::layout::Layout;
 use ocirepo_rpm::limits::Limits;
 use ocirepo_rpm::metadata;
 use ocirepo_rpm::package::Package as Described;
 use ocirepo_rpm::primary::Primary;
-use ocirepo_rpm::publish::{
-    self, BlobPush, Destination, File, Input, ManifestPush, Package, Parent, Plan, Source,
-    source_name,
-};
+use ocirepo_rpm::publish::{self as plan, Destination, File, Input, Package, Parent, source_name};
 use ocirepo_rpm::repomd::Repomd;
+use ocirepo_rpm::snapshot::Snapshot;
 
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::output::progress;
 use crate::repository;
-
-/// Blobs pushed at a time.
-const AT_ONCE: usize = 8;
-
-/// What was published.
-#[derive(Debug)]
-pub(crate) struct Published {
-    pub(crate) plan: Plan,
-    /// How many blobs were pushed, and their size.
-    pub(crate) blobs: u64,
-    pub(crate) bytes: u64,
-}
 
 /// Publishes what is in a directory at the tag of the reference.
 pub(crate) async fn directory(
@@ -62,129 +49,70 @@ pub(crate) async fn directory(
         repository: reference.repository().clone(),
         tag,
         layout,
+        merges: Vec::new(),
     };
-    let parent = parent(client, &destination).await?;
-    let input = Input {
-        files: scanned.files,
-        repomd: &scanned.repomd,
-        packages: scanned.packages,
-        date: None,
+    let bar = progress::items(0, "pushing");
+    let options = Options {
+        now: crate::clock::now(),
+        // A directory is a whole repository.
+        replace_broken: true,
+        on_event: Some(told(&bar)),
     };
-    let plan = publish::plan(&input, &destination, parent.as_ref()).map_err(Failure::failed)?;
-    let mut published = Published {
-        plan,
-        blobs: 0,
-        bytes: 0,
-    };
-    if !published.plan.unchanged {
-        carry_out(client, directory, &mut published).await?;
-    }
-    Ok(published)
-}
-
-/// What the moving tag points at now.
-async fn parent(client: &Client, to: &Destination) -> Result<Option<Parent>, Failure> {
-    let reference = Reference::new(to.repository.clone()).with_tag(to.tag.clone());
-    let mut options = repository::options();
-    // Only a tree can be where no manifest is at the tag.
-    options.layout = to.layout.filter(|layout| *layout == Layout::Tree);
-    match repository::open(client, &reference, options).await {
-        Ok(snapshot) => Ok(Some(Parent::of(&snapshot))),
-        Err(error) if error.exit() == Exit::NotFound => Ok(None),
-        // Whatever is broken there is replaced.
-        Err(error) if error.exit() == Exit::Failure => {
-            crate::output::note("warning", &format!("{error}; publishing over it"));
-            Ok(None)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// Blobs before manifests, stage after stage. Where the registry turns out not to have
-/// what the snapshot before names, the second round pushes that too.
-async fn carry_out(
-    client: &Client,
-    directory: &Path,
-    published: &mut Published,
-) -> Result<(), Failure> {
-    match stages(client, directory, published, true).await {
-        Err(error) if error.exit() == Exit::NotFound || error.is_unknown_content() => {
-            tracing::info!("pushing everything: {error}");
-            stages(client, directory, published, false).await
-        }
-        done => done,
-    }
-}
-
-async fn stages(
-    client: &Client,
-    directory: &Path,
-    published: &mut Published,
-    skip_known: bool,
-) -> Result<(), Failure> {
-    let total = published.plan.stages.iter().map(|stage| stage.blobs.len());
-    let bar = progress::items(total.sum::<usize>() as u64, "pushing");
-    let (mut count, mut bytes) = (0, 0);
-    for stage in &published.plan.stages {
-        let blobs = stage
-            .blobs
-            .iter()
-            .filter(|blob| !(skip_known && blob.known));
-        let pushes: Vec<_> = blobs
-            .map(|blob| push_blob(client, directory, blob))
-            .collect();
-        let mut pushes = stream::iter(pushes).buffer_unordered(AT_ONCE);
-        while let Some(size) = pushes.try_next().await? {
-            count += 1;
-            bytes += size;
-            bar.inc(1);
-        }
-        let manifests = stage
-            .manifests
-            .iter()
-            .filter(|manifest| !(skip_known && manifest.known));
-        let pushes: Vec<_> = manifests
-            .map(|manifest| push_manifest(client, manifest))
-            .collect();
-        let mut pushes = stream::iter(pushes).buffer_unordered(AT_ONCE);
-        while pushes.try_next().await?.is_some() {}
-    }
+    let published = publish::publish(client, &destination, options, async |snapshot, to| {
+        let parent = match snapshot {
+            Some(snapshot) => Some(parent(client, snapshot).await),
+            None => None,
+        };
+        let input = Input {
+            files: scanned.files.clone(),
+            repomd: &scanned.repomd,
+            packages: scanned.packages.clone(),
+            date: None,
+        };
+        let plan = plan::plan(&input, to, parent.as_ref()).map_err(Failure::failed)?;
+        Ok::<_, Failure>(Prepared {
+            plan,
+            sources: scanned.sources.clone(),
+        })
+    })
+    .await;
     bar.finish_and_clear();
-    published.blobs = count;
-    published.bytes = bytes;
-    Ok(())
+    published
 }
 
-async fn push_blob(client: &Client, directory: &Path, blob: &BlobPush) -> Result<u64, Failure> {
-    let descriptor = &blob.descriptor;
-    match &blob.source {
-        Source::Bytes(bytes) => {
-            client
-                .push_bytes(&blob.repository, bytes.clone(), Upload::default())
-                .await?;
-        }
-        Source::File(path) => {
-            let path = directory.join(path.path());
-            let digest = Some(descriptor.digest);
-            client
-                .push_file(&blob.repository, &path, digest, Upload::default())
-                .await?;
+/// What is known of the snapshot that is there. Its list of packages saves a question for
+/// each; one that cannot be read saves nothing.
+async fn parent(client: &Client, snapshot: &Snapshot) -> Parent {
+    // The manifest of `files` lists them already.
+    if snapshot.layout() == Layout::Files {
+        return Parent::of(snapshot);
+    }
+    match repository::learn(client, &Arc::new(snapshot.clone())).await {
+        Ok(learnt) => Parent::of(&learnt),
+        Err(error) => {
+            crate::output::note("warning", &format!("{error}; publishing over it"));
+            Parent::of(snapshot)
         }
     }
-    Ok(descriptor.size)
 }
 
-async fn push_manifest(client: &Client, push: &ManifestPush) -> Result<(), Failure> {
-    let selector = push.selector.clone();
-    client
-        .push_manifest(&push.repository, selector, push.manifest.clone())
-        .await?;
-    Ok(())
+/// Shows what happens while publishing.
+fn told(bar: &ProgressBar) -> publish::OnEvent {
+    let bar = bar.clone();
+    Box::new(move |event| match event {
+        Event::Broken(error) => {
+            crate::output::note("warning", &format!("{error}; publishing over it"));
+        }
+        Event::Begin { blobs } => bar.set_length(blobs),
+        Event::Blob { .. } => bar.inc(1),
+        _ => {}
+    })
 }
 
 /// A directory as it was found.
 struct Scanned {
     files: Vec<File>,
+    sources: Sources,
     repomd: Repomd,
     packages: Vec<Package>,
 }
@@ -223,8 +151,13 @@ fn scan(directory: &Path) -> Result<Scanned, Failure> {
     let packages = Primary::open(primary, record.location.path(), Limits::default())?
         .map(|package| package.map(|package| listed(&package)))
         .collect::<Result<_, _>>()?;
+    let mut sources = Sources::new();
+    for (path, file) in found {
+        sources.insert(path, Local::File(file));
+    }
     Ok(Scanned {
         files,
+        sources,
         repomd,
         packages,
     })

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use ocirepo::ErrorKind;
 use ocirepo_rpm::snapshot::SnapshotError;
 
+use crate::publish::Refusal;
+
 /// A `Result` with the native [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -70,6 +72,8 @@ pub enum Error {
     Setup(String),
     /// The RPM repository cannot be read or is not what it claims to be.
     Repository(SnapshotError),
+    /// Something cannot be published as it is.
+    Publish(Refusal),
 }
 
 impl Error {
@@ -115,6 +119,12 @@ impl From<SnapshotError> for Error {
     }
 }
 
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Publish(refusal)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -145,6 +155,7 @@ impl fmt::Display for Error {
             ),
             Self::Setup(message) => write!(f, "cannot set up the HTTP client: {message}"),
             Self::Repository(error) => error.fmt(f),
+            Self::Publish(refusal) => refusal.fmt(f),
         }
     }
 }
@@ -154,6 +165,7 @@ impl std::error::Error for Error {
         match self {
             Self::Registry(error) | Self::Connection { error, .. } => Some(error),
             Self::Repository(error) => Some(error),
+            Self::Publish(refusal) => Some(refusal),
             Self::Io { source, .. } | Self::Stream { source, .. } => Some(source),
             _ => None,
         }

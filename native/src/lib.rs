@@ -7,6 +7,7 @@
 //! | `registries.conf`, `certs.d`, our own `config.toml` | [`config`] |
 //! | content on disk by digest; what was seen last | [`cache`] |
 //! | RPM repositories | [`repository`] |
+//! | publishing them | [`publish`] |
 //! | the environment as a value, for tests and sandboxes | [`environment`] |
 //!
 //! The core's [`Session`](ocirepo::Session) decides what is asked for; this crate
@@ -26,6 +27,7 @@ pub mod error;
 mod exchange;
 mod http;
 mod partial;
+pub mod publish;
 pub mod repository;
 mod target;
 mod throttle;

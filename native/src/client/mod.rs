@@ -151,6 +151,26 @@ impl Client {
         .await
     }
 
+    /// Finds out what a tag points at in the repository itself, never in a mirror of it.
+    ///
+    /// # Errors
+    /// Whatever the exchange fails with; absence is `Ok(None)`.
+    pub async fn tag_at_home(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+    ) -> Result<Option<Descriptor>> {
+        let tag = tag.clone();
+        match self
+            .at_home(repository, |s, place| s.resolve(place, tag))
+            .await
+        {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Pulls a manifest.
     ///
     /// # Errors

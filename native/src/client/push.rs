@@ -1,8 +1,8 @@
 //! Pushing blobs and manifests.
 
 use std::fs::File;
-use std::path::Path;
-use std::sync::Arc;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use ocirepo::operation::{PushedBlob, Upload};
@@ -31,18 +31,26 @@ impl Client {
         digest: Option<Digest>,
         upload: Upload,
     ) -> Result<PushedBlob> {
-        let path = path.as_ref().to_owned();
-        let (file, size) = blocking(move || {
-            let failed = |error| Error::io("read", &path, error);
-            let file = File::open(&path).map_err(failed)?;
-            let metadata = file.metadata().map_err(failed)?;
-            if !metadata.is_file() {
-                return Err(failed(std::io::Error::other("not a file")));
-            }
-            Ok((file, metadata.len()))
-        })
-        .await?;
-        let content = http::Content::File(Arc::new(file));
+        let (file, size) = open(path.as_ref().to_owned()).await?;
+        let content = http::Content::file(file);
+        self.push(repository, content, size, digest, upload).await
+    }
+
+    /// Pushes the bytes `range` of a file as a blob; otherwise as [`Client::push_file`].
+    ///
+    /// # Errors
+    /// As for [`Client::push_file`]; kind `Local` when the file ends before the range does.
+    pub async fn push_part(
+        &self,
+        repository: &Repository,
+        path: impl AsRef<Path>,
+        range: Range<u64>,
+        digest: Option<Digest>,
+        upload: Upload,
+    ) -> Result<PushedBlob> {
+        let (file, _) = open(path.as_ref().to_owned()).await?;
+        let size = range.end.saturating_sub(range.start);
+        let content = http::Content::part(file, range.start);
         self.push(repository, content, size, digest, upload).await
     }
 
@@ -106,4 +114,18 @@ impl Client {
         })
         .await
     }
+}
+
+/// Opens a file that is to be sent, and tells its size.
+async fn open(path: PathBuf) -> Result<(File, u64)> {
+    blocking(move || {
+        let failed = |error| Error::io("read", &path, error);
+        let file = File::open(&path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        if !metadata.is_file() {
+            return Err(failed(std::io::Error::other("not a file")));
+        }
+        Ok((file, metadata.len()))
+    })
+    .await
 }

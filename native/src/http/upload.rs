@@ -48,8 +48,8 @@ pub(crate) struct Upload {
 /// Something that can be read again from any offset.
 #[derive(Clone, Debug)]
 pub(crate) enum Content {
-    /// A file that nobody else seeks in.
-    File(Arc<File>),
+    /// A file that nobody else seeks in, from an offset on.
+    File { file: Arc<File>, start: u64 },
     /// Bytes at hand.
     Bytes(Bytes),
 }
@@ -136,6 +136,19 @@ impl Upload {
 }
 
 impl Content {
+    /// A whole file.
+    pub(crate) fn file(file: File) -> Self {
+        Self::part(file, 0)
+    }
+
+    /// What is in a file from an offset on.
+    pub(crate) fn part(file: File, start: u64) -> Self {
+        Self::File {
+            file: Arc::new(file),
+            start,
+        }
+    }
+
     fn read(&self, offset: u64, wanted: usize) -> io::Result<Bytes> {
         match self {
             Self::Bytes(bytes) => {
@@ -146,9 +159,9 @@ impl Content {
                 }
                 Ok(bytes.slice(start..end))
             }
-            Self::File(file) => {
+            Self::File { file, start } => {
                 let mut file = file.as_ref();
-                file.seek(SeekFrom::Start(offset))?;
+                file.seek(SeekFrom::Start(start.saturating_add(offset)))?;
                 let mut piece = vec![0; wanted];
                 file.read_exact(&mut piece).map_err(|error| {
                     if error.kind() == io::ErrorKind::UnexpectedEof {

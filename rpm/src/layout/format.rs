@@ -1,5 +1,7 @@
 //! Media types, annotations and limits of the format.
 
+use ocirepo::{Digest, Manifest};
+
 /// Artifact type of a whole repository: the manifest of `files`, the index of `index`.
 pub const REPOSITORY: &str = "application/vnd.ocirepo.rpm.repository.v1";
 
@@ -30,6 +32,13 @@ pub const SEQUENCE: &str = "org.ocirepo.snapshot.sequence";
 
 /// Annotation of the root: digest of the root of the snapshot before.
 pub const PARENT: &str = "org.ocirepo.snapshot.parent";
+
+/// Annotation of the root: digests of roots outside of the line whose changes are in this
+/// one or in one before it, the newest last, with spaces between.
+pub const MERGED: &str = "org.ocirepo.snapshot.merged";
+
+/// The most digests that [`MERGED`] has; older ones are dropped.
+pub const MAX_MERGED: usize = 32;
 
 /// Annotation of the descriptors in the index: what the manifest holds.
 pub const ROLE: &str = "org.ocirepo.role";
@@ -65,6 +74,13 @@ pub const MAX_LAYERS: usize = 400;
 
 /// The most bytes a manifest is written with: registries cap them near 1 MiB.
 pub const MAX_MANIFEST: usize = 1_000_000;
+
+/// What [`MERGED`] says at the root of a snapshot.
+pub(crate) fn merged(root: Option<&Manifest>) -> Vec<Digest> {
+    let listed = root.and_then(|root| root.annotations().get(MERGED));
+    let listed = listed.map_or("", String::as_str).split(' ');
+    listed.filter_map(|digest| digest.parse().ok()).collect()
+}
 
 /// The media type a file is published with, by its name.
 pub fn media_type(path: &str) -> &'static str {

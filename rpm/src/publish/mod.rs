@@ -32,6 +32,7 @@
 //!     repository: "localhost:5000/me/repo".parse::<ocirepo::Reference>()?.into_repository(),
 //!     tag: "el9".parse()?,
 //!     layout: None,
+//!     merges: Vec::new(),
 //! };
 //! let plan = publish::plan(&input, &to, None)?;
 //! assert_eq!(plan.layout, Layout::Files);
@@ -124,6 +125,9 @@ pub struct Destination {
     pub tag: Tag,
     /// The layout; without, `files` if everything fits one manifest, and `index` if not.
     pub layout: Option<Layout>,
+    /// Roots of snapshots outside of the line whose changes are in this one, such as those
+    /// of a publisher who was overwritten.
+    pub merges: Vec<Digest>,
 }
 
 /// What to push.

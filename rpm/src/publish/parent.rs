@@ -74,6 +74,11 @@ impl Parent {
         self.annotation(format::PARENT)?.parse().ok()
     }
 
+    /// The roots outside of the line whose changes are in it, the newest last.
+    pub(super) fn merged(&self) -> Vec<Digest> {
+        format::merged(self.root.as_ref())
+    }
+
     fn annotation(&self, key: &str) -> Option<&str> {
         let root = self.root.as_ref()?;
         root.annotations().get(key).map(String::as_str)

@@ -16,8 +16,8 @@ use super::{
 };
 use crate::date::rfc3339;
 use crate::layout::format::{
-    CREATED, LAYOUT, MAX_LAYERS, MAX_MANIFEST, METADATA, OTHER, PACKAGES, PARENT, REPOSITORY, ROLE,
-    ROLE_METADATA, ROLE_OTHER, ROLE_PACKAGES, SEQUENCE, SHARD,
+    CREATED, LAYOUT, MAX_LAYERS, MAX_MANIFEST, MAX_MERGED, MERGED, METADATA, OTHER, PACKAGES,
+    PARENT, REPOSITORY, ROLE, ROLE_METADATA, ROLE_OTHER, ROLE_PACKAGES, SEQUENCE, SHARD,
 };
 use crate::layout::shard::{Key, Prefix, split};
 use crate::layout::{Layout, tags};
@@ -26,10 +26,11 @@ use crate::layout::{Layout, tags};
 const MARGIN: usize = 4096;
 
 /// A snapshot's place in the line.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Place {
     sequence: u64,
     parent: Option<Digest>,
+    merged: Vec<Digest>,
 }
 
 pub(super) fn plan(
@@ -44,28 +45,34 @@ pub(super) fn plan(
         Layout::Files => Content::files(files)?,
         _ => Content::index(input, files)?,
     };
-    // The same content once more is not a new snapshot.
-    let same = parent.and_then(|parent| {
+    let before = parent.map_or_else(Vec::new, Parent::merged);
+    let merged = merged(&before, &to.merges);
+    // The same content once more is not a new snapshot, unless it is to say what it merges.
+    let same = parent.filter(|_| merged == before).and_then(|parent| {
         let root = parent.root.as_ref()?;
         let place = Place {
             sequence: parent.sequence(),
             parent: parent.parent(),
+            merged: before.clone(),
         };
-        let same = content.root(layout, date, place);
+        let same = content.root(layout, date, &place);
         (parent.repository == to.repository && same.digest() == root.digest()).then_some(place)
     });
+    let unchanged = same.is_some();
     let place = match (same, parent) {
         (Some(same), _) => same,
         (None, None) => Place {
             sequence: 1,
             parent: None,
+            merged,
         },
         (None, Some(parent)) => Place {
             sequence: parent.sequence().checked_add(1).ok_or(Problem::Sequence)?,
             parent: parent.root.as_ref().map(Manifest::digest),
+            merged,
         },
     };
-    let root = content.root(layout, date, place);
+    let root = content.root(layout, date, &place);
     let size = root.raw().len();
     if size > MAX_MANIFEST {
         let limit = MAX_MANIFEST;
@@ -82,7 +89,7 @@ pub(super) fn plan(
         repository: to.repository.clone(),
         selector: tag.into(),
         manifest: root.clone(),
-        known: same.is_some(),
+        known: unchanged,
     };
     let only = |push| Stage {
         blobs: Vec::new(),
@@ -100,8 +107,17 @@ pub(super) fn plan(
         ],
         root: Some(root.digest()),
         sequence: Some(place.sequence),
-        unchanged: same.is_some(),
+        unchanged,
     })
+}
+
+/// What a snapshot says to have merged: what the one before said, and what is new. The
+/// oldest are forgotten when there are too many.
+fn merged(before: &[Digest], new: &[Digest]) -> Vec<Digest> {
+    let new = new.iter().filter(|digest| !before.contains(digest));
+    let mut merged: Vec<Digest> = before.iter().chain(new).copied().collect();
+    merged.drain(..merged.len().saturating_sub(MAX_MERGED));
+    merged
 }
 
 /// The date of the snapshot, where there is one: never that of the publishing.
@@ -227,14 +243,17 @@ impl Content {
     }
 
     /// The manifest or index at the root.
-    fn root(&self, layout: Layout, date: Option<u64>, place: Place) -> Manifest {
+    fn root(&self, layout: Layout, date: Option<u64>, place: &Place) -> Manifest {
         let created = date.and_then(rfc3339).map(|date| (CREATED, date));
         let parent = place.parent.map(|digest| (PARENT, digest.to_string()));
         let annotations = [
             (LAYOUT, layout.to_string()),
             (SEQUENCE, place.sequence.to_string()),
         ];
-        let annotations = annotations.into_iter().chain(created).chain(parent);
+        let merged: Vec<String> = place.merged.iter().map(Digest::to_string).collect();
+        let merged = (!merged.is_empty()).then(|| (MERGED, merged.join(" ")));
+        let annotations = annotations.into_iter();
+        let annotations = annotations.chain(created).chain(parent).chain(merged);
         match self {
             Self::Files(layers) => {
                 let image = artifact(REPOSITORY, layers.clone());

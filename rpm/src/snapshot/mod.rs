@@ -187,6 +187,11 @@ impl Snapshot {
         self.annotation(format::PARENT)?.parse().ok()
     }
 
+    /// The roots of snapshots outside of its line whose changes are in it, the newest last.
+    pub fn merged(&self) -> Vec<Digest> {
+        format::merged(self.root())
+    }
+
     /// What a reader remembers so as not to be led back.
     pub fn mark(&self) -> Mark {
         let revision = self.repomd.revision.as_deref();

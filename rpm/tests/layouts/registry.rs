@@ -307,6 +307,7 @@ pub(crate) fn destination(layout: Option<Layout>) -> Destination {
         repository: repository(),
         tag: tag.parse().unwrap(),
         layout,
+        merges: Vec::new(),
     }
 }
 

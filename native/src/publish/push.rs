@@ -1,0 +1,220 @@
+//! The stages of a plan.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use ocirepo::Digest;
+use ocirepo::operation::Upload;
+use ocirepo_rpm::publish::{BlobPush, ManifestPush, Plan, Source, Stage};
+
+use super::error::Refusal;
+use super::sources::{Local, Sources};
+use super::{Event, Options};
+use crate::client::Client;
+use crate::error::{Error, Result};
+
+/// Blobs or manifests pushed at a time.
+const AT_ONCE: usize = 8;
+
+/// Smaller blobs are sent without asking whether the registry has them: that costs as many
+/// requests as it may save.
+const ASK_FROM: u64 = 64 << 10;
+
+/// Pushes what a plan says.
+pub(super) struct Pusher<'a> {
+    client: &'a Client,
+    plan: &'a Plan,
+    sources: &'a Sources,
+    options: &'a Options,
+    blobs: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// How sure it is that the registry lacks a blob.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    /// Nobody asked.
+    Usual,
+    /// It refused a manifest because of it.
+    Refused,
+    /// It refused the manifest again, though it said that it has all its blobs.
+    Lied,
+}
+
+impl<'a> Pusher<'a> {
+    pub(super) fn new(
+        client: &'a Client,
+        plan: &'a Plan,
+        sources: &'a Sources,
+        options: &'a Options,
+    ) -> Self {
+        Self {
+            client,
+            plan,
+            sources,
+            options,
+            blobs: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+        }
+    }
+
+    /// How many blobs were pushed, and their size in bytes.
+    pub(super) fn pushed(&self) -> (u64, u64) {
+        let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        (read(&self.blobs), read(&self.bytes))
+    }
+
+    /// Blobs before manifests, stage after stage.
+    pub(super) async fn run(&self) -> Result<()> {
+        let wanted = self.plan.stages.iter().flat_map(|stage| &stage.blobs);
+        let blobs = wanted.filter(|blob| !blob.known).count() as u64;
+        self.options.tell(Event::Begin { blobs });
+        for stage in &self.plan.stages {
+            self.stage(stage).await?;
+        }
+        Ok(())
+    }
+
+    async fn stage(&self, stage: &Stage) -> Result<()> {
+        let blobs = stage.blobs.iter().filter(|blob| !blob.known);
+        some_at_a_time(blobs, |blob| self.blob(blob, Doubt::Usual)).await?;
+        let manifests = stage.manifests.iter().filter(|manifest| !manifest.known);
+        some_at_a_time(manifests, |push| self.manifest(push)).await
+    }
+
+    async fn blob(&self, blob: &BlobPush, doubt: Doubt) -> Result<()> {
+        let BlobPush {
+            repository,
+            descriptor,
+            source,
+            ..
+        } = blob;
+        let upload = Upload {
+            check: match doubt {
+                Doubt::Usual => descriptor.size >= ASK_FROM,
+                Doubt::Refused => true,
+                Doubt::Lied => false,
+            },
+            ..Upload::default()
+        };
+        let digest = Some(descriptor.digest);
+        let client = self.client;
+        let local = match source {
+            Source::Bytes(bytes) => Some(&Local::Bytes(bytes.clone().into())),
+            Source::File(path) => self.sources.get(path.path()),
+        };
+        let pushed = match local {
+            Some(Local::Bytes(bytes)) => {
+                client.push_bytes(repository, bytes.clone(), upload).await?
+            }
+            Some(Local::File(file)) => client.push_file(repository, file, digest, upload).await?,
+            Some(Local::Part { file, range }) => {
+                let range = range.clone();
+                client
+                    .push_part(repository, file, range, digest, upload)
+                    .await?
+            }
+            None => return self.there(blob).await,
+        };
+        if pushed.uploaded {
+            self.blobs.fetch_add(1, Ordering::Relaxed);
+            self.bytes.fetch_add(descriptor.size, Ordering::Relaxed);
+        }
+        let size = descriptor.size;
+        self.options.tell(Event::Blob { size });
+        Ok(())
+    }
+
+    /// Makes sure of a blob that only the registry has.
+    async fn there(&self, blob: &BlobPush) -> Result<()> {
+        let digest = blob.descriptor.digest;
+        let found = self.client.blob_exists(&blob.repository, digest).await?;
+        let path = match &blob.source {
+            Source::File(path) => path.path().to_owned(),
+            Source::Bytes(_) => String::new(),
+        };
+        match found {
+            Some(_) => Ok(()),
+            None => Err(Refusal::NoSource { path, digest }.into()),
+        }
+    }
+
+    /// Pushes a manifest; where the registry turns out not to have what it lists, after
+    /// pushing that as well.
+    async fn manifest(&self, push: &ManifestPush) -> Result<()> {
+        let mut result = self.put(push).await;
+        for doubt in [Doubt::Refused, Doubt::Lied] {
+            match result {
+                Err(error) if is_unknown_content(&error) => {
+                    tracing::info!(%error, "pushing what the manifest lists");
+                    self.supply(push, doubt).await?;
+                    result = self.put(push).await;
+                }
+                done => return done,
+            }
+        }
+        result
+    }
+
+    async fn put(&self, push: &ManifestPush) -> Result<()> {
+        let selector = push.selector.clone();
+        let manifest = push.manifest.clone();
+        let client = self.client;
+        client
+            .push_manifest(&push.repository, selector, manifest)
+            .await?;
+        Ok(())
+    }
+
+    /// Pushes all that a manifest lists.
+    async fn supply(&self, push: &ManifestPush, doubt: Doubt) -> Result<()> {
+        let wanted = push.manifest.blobs().map(|blob| blob.digest);
+        let wanted: BTreeSet<Digest> = wanted.collect();
+        let children = push.manifest.children().iter().map(|child| child.digest);
+        let children: BTreeSet<Digest> = children.collect();
+        let stages = || self.plan.stages.iter();
+        let blobs = stages().flat_map(|stage| &stage.blobs).filter(|blob| {
+            blob.repository == push.repository && wanted.contains(&blob.descriptor.digest)
+        });
+        some_at_a_time(blobs, |blob| self.blob(blob, doubt)).await?;
+        let manifests = stages()
+            .flat_map(|stage| &stage.manifests)
+            .filter(|manifest| {
+                manifest.repository == push.repository
+                    && children.contains(&manifest.manifest.digest())
+            });
+        some_at_a_time(manifests, |manifest| Box::pin(self.manifest(manifest))).await
+    }
+}
+
+/// Whether a registry refused a manifest because it does not have what it lists.
+fn is_unknown_content(error: &Error) -> bool {
+    let Error::Registry(failure) = error else {
+        return false;
+    };
+    error.is_not_found()
+        || ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"]
+            .iter()
+            .any(|code| failure.has_code(code))
+}
+
+/// Does the same with all, not all at once; the first that fails ends it.
+async fn some_at_a_time<T, F: Future<Output = Result<()>>>(
+    items: impl Iterator<Item = T>,
+    work: impl Fn(T) -> F,
+) -> Result<()> {
+    let mut running = FuturesUnordered::new();
+    for item in items {
+        if running.len() >= AT_ONCE
+            && let Some(done) = running.next().await
+        {
+            done?;
+        }
+        running.push(work(item));
+    }
+    while let Some(done) = running.next().await {
+        done?;
+    }
+    Ok(())
+}
