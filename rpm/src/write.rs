@@ -38,7 +38,7 @@ mod repomd;
 mod xml;
 
 pub use file::{Compress, Gzip, Hashed, MetadataFile, Plain};
-pub use filelists::FilelistsWriter;
-pub use other::OtherWriter;
-pub use primary::PrimaryWriter;
+pub use filelists::{FilelistsWriter, filelists_element};
+pub use other::{OtherWriter, other_element};
+pub use primary::{PrimaryWriter, primary_element};
 pub use repomd::repomd;

@@ -45,6 +45,12 @@ impl<W: Write> Document<W> {
         self.hand_on()
     }
 
+    /// Writes the element of one package, which [`element`] made.
+    pub(super) fn element(&mut self, element: &str) -> io::Result<()> {
+        self.written += 1;
+        self.to.write_all(element.as_bytes())
+    }
+
     /// Ends the document. That its root told a wrong number is an error: readers reserve
     /// room for it and show progress by it.
     pub(super) fn finish(mut self) -> io::Result<W> {
@@ -67,6 +73,16 @@ impl<W: Write> Document<W> {
         self.xml.clear();
         Ok(())
     }
+}
+
+/// What [`Document::package`] writes for one package.
+pub(super) fn element(describe: impl FnOnce(&mut Xml)) -> String {
+    let mut xml = Xml::of_many();
+    // Inside of the root, whose name does not matter.
+    xml.start("", &[]);
+    xml.clear();
+    describe(&mut xml);
+    xml.take()
 }
 
 /// Begins the element of a package in `filelists` and `other`.
@@ -137,6 +153,22 @@ mod tests {
             document.finish().unwrap_err().to_string(),
             "1 packages were written into a document that says it has 2"
         );
+    }
+
+    #[test]
+    fn an_element_made_apart_is_the_same() {
+        let describe = |xml: &mut Xml| {
+            xml.start("package", &[]);
+            xml.start("format", &[]);
+            xml.text("file", &[], "/a");
+            xml.end();
+            xml.end();
+        };
+        let mut whole = Document::new(Vec::new(), "metadata", &[], 1).unwrap();
+        whole.package(describe).unwrap();
+        let mut parts = Document::new(Vec::new(), "metadata", &[], 1).unwrap();
+        parts.element(&element(describe)).unwrap();
+        assert_eq!(parts.finish().unwrap(), whole.finish().unwrap());
     }
 
     #[test]

@@ -35,17 +35,13 @@ impl<W: Write> FilelistsWriter<W> {
     /// Writes the files of one package, in their order.
     pub fn write(&mut self, package: &PackageFiles) -> io::Result<()> {
         let checksums = self.checksums;
-        self.document.package(|xml| {
-            document::start_package(xml, &package.pkgid, &package.nevra);
-            if checksums {
-                files_with_checksums(xml, package);
-            } else {
-                for file in &package.files {
-                    document::file(xml, file);
-                }
-            }
-            xml.end();
-        })
+        self.document
+            .package(|xml| describe(xml, package, checksums))
+    }
+
+    /// Writes what [`filelists_element`] made of one package.
+    pub fn write_element(&mut self, element: &str) -> io::Result<()> {
+        self.document.element(element)
     }
 
     /// Ends the document. It is an error if another number of packages was written than
@@ -53,6 +49,25 @@ impl<W: Write> FilelistsWriter<W> {
     pub fn finish(self) -> io::Result<W> {
         self.document.finish()
     }
+}
+
+/// What [`FilelistsWriter::write`] writes for one package, into `filelists-ext.xml` with
+/// `checksums`. To be written later, so that packages can be described on many cores and
+/// kept out of memory meanwhile.
+pub fn filelists_element(package: &PackageFiles, checksums: bool) -> String {
+    document::element(|xml| describe(xml, package, checksums))
+}
+
+fn describe(xml: &mut Xml, package: &PackageFiles, checksums: bool) {
+    document::start_package(xml, &package.pkgid, &package.nevra);
+    if checksums {
+        files_with_checksums(xml, package);
+    } else {
+        for file in &package.files {
+            document::file(xml, file);
+        }
+    }
+    xml.end();
 }
 
 /// The kind of checksum is told once for each package. A package whose files have none

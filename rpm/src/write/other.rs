@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::document::{self, Document};
+use super::xml::Xml;
 use crate::other::PackageChanges;
 
 /// Writes `other.xml` package by package.
@@ -20,15 +21,12 @@ impl<W: Write> OtherWriter<W> {
 
     /// Writes the change log of one package, in its order.
     pub fn write(&mut self, package: &PackageChanges) -> io::Result<()> {
-        self.document.package(|xml| {
-            document::start_package(xml, &package.pkgid, &package.nevra);
-            for change in &package.changes {
-                let date = change.date.to_string();
-                let attributes = [("author", &*change.author), ("date", &date)];
-                xml.text("changelog", &attributes, &change.text);
-            }
-            xml.end();
-        })
+        self.document.package(|xml| describe(xml, package))
+    }
+
+    /// Writes what [`other_element`] made of one package.
+    pub fn write_element(&mut self, element: &str) -> io::Result<()> {
+        self.document.element(element)
     }
 
     /// Ends the document. It is an error if another number of packages was written than
@@ -36,6 +34,22 @@ impl<W: Write> OtherWriter<W> {
     pub fn finish(self) -> io::Result<W> {
         self.document.finish()
     }
+}
+
+/// What [`OtherWriter::write`] writes for one package. To be written later, so that packages can
+/// be described on many cores and kept out of memory meanwhile.
+pub fn other_element(package: &PackageChanges) -> String {
+    document::element(|xml| describe(xml, package))
+}
+
+fn describe(xml: &mut Xml, package: &PackageChanges) {
+    document::start_package(xml, &package.pkgid, &package.nevra);
+    for change in &package.changes {
+        let date = change.date.to_string();
+        let attributes = [("author", &*change.author), ("date", &date)];
+        xml.text("changelog", &attributes, &change.text);
+    }
+    xml.end();
 }
 
 #[cfg(test)]

@@ -27,11 +27,22 @@ impl<W: Write> PrimaryWriter<W> {
         self.document.package(|xml| describe(xml, package))
     }
 
+    /// Writes what [`primary_element`] made of one package.
+    pub fn write_element(&mut self, element: &str) -> io::Result<()> {
+        self.document.element(element)
+    }
+
     /// Ends the document. It is an error if another number of packages was written than
     /// was said in the beginning.
     pub fn finish(self) -> io::Result<W> {
         self.document.finish()
     }
+}
+
+/// What [`PrimaryWriter::write`] writes for one package. To be written later, so that packages can
+/// be described on many cores and kept out of memory meanwhile.
+pub fn primary_element(package: &Package) -> String {
+    document::element(|xml| describe(xml, package))
 }
 
 fn describe(xml: &mut Xml, package: &Package) {

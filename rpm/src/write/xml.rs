@@ -34,6 +34,12 @@ impl Xml {
         &self.text
     }
 
+    /// The text since the beginning, or since it was last cleared, with whatever is open
+    /// left open.
+    pub(super) fn take(self) -> String {
+        self.text
+    }
+
     /// Forgets the text, not what is open.
     pub(super) fn clear(&mut self) {
         self.text.clear();
