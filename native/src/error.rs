@@ -44,6 +44,16 @@ pub enum Error {
         /// What it said.
         source: io::Error,
     },
+    /// A directory that should be, or become, an OCI image layout is damaged or something
+    /// else.
+    Directory {
+        /// The directory or the file in it.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+    /// What was asked for is not there, though no registry said so.
+    NotFound(String),
     /// A configuration file, or a variable of the environment, says something that
     /// cannot be followed.
     Config {
@@ -93,15 +103,17 @@ impl Error {
         }
     }
 
-    /// The kind of the registry's error, when the registry is what failed.
+    /// The kind of the registry's error, when the registry is what failed, or of what
+    /// comes to the same.
     pub fn kind(&self) -> Option<ErrorKind> {
         match self {
             Self::Registry(error) | Self::Connection { error, .. } => Some(error.kind()),
+            Self::NotFound(_) => Some(ErrorKind::NotFound),
             _ => None,
         }
     }
 
-    /// Whether the registry does not have what was asked for.
+    /// Whether what was asked for is not there.
     pub fn is_not_found(&self) -> bool {
         self.kind() == Some(ErrorKind::NotFound)
     }
@@ -136,6 +148,8 @@ impl fmt::Display for Error {
                 source,
             } => write!(f, "cannot {doing} {}: {source}", path.display()),
             Self::Stream { doing, source } => write!(f, "cannot {doing}: {source}"),
+            Self::Directory { path, message } => write!(f, "{}: {message}", path.display()),
+            Self::NotFound(message) => f.write_str(message),
             Self::Config {
                 place,
                 line,

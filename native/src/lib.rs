@@ -8,6 +8,7 @@
 //! | content on disk by digest; what was seen last | [`cache`] |
 //! | RPM repositories | [`repository`] |
 //! | publishing them | [`publish`] |
+//! | OCI image layouts in directories | [`oci_directory`] |
 //! | the environment as a value, for tests and sandboxes | [`environment`] |
 //!
 //! The core's [`Session`](ocirepo::Session) decides what is asked for; this crate
@@ -26,6 +27,7 @@ pub mod environment;
 pub mod error;
 mod exchange;
 mod http;
+pub mod oci_directory;
 mod partial;
 pub mod publish;
 pub mod repository;

@@ -14,6 +14,7 @@
 //! | reading a repository from a registry | [`snapshot`] |
 //! | making a repository out of packages and the one before | [`create`] |
 //! | what to push to publish one | [`publish`] |
+//! | what belongs together when it is copied or deleted | [`mirror`] |
 //! | signatures of `repomd.xml` | [`signature`] |
 //! | writing rpm-md | [`mod@write`] |
 
@@ -32,6 +33,7 @@ mod intern;
 pub mod layout;
 pub mod limits;
 pub mod metadata;
+pub mod mirror;
 pub mod name;
 pub mod other;
 pub mod package;
