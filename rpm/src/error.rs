@@ -139,7 +139,7 @@ pub(crate) fn excerpt(text: &str) -> String {
 }
 
 /// The first characters of a text, those escaped that are not to be shown.
-fn shorten(text: &str, max: usize) -> String {
+pub(crate) fn shorten(text: &str, max: usize) -> String {
     let mut short: String = text.chars().take(max).flat_map(escape).collect();
     if text.chars().nth(max).is_some() {
         short.push('…');

@@ -8,6 +8,7 @@
 //! | advisories, groups, delta RPMs | [`updateinfo`], [`comps`], [`deltas`] |
 //! | a metadata file, verified and decompressed | [`metadata`], [`compression`] |
 //! | checksums, paths and versions | [`checksum`], [`href`], [`evr`] |
+//! | what the header of a package file says | [`header`] |
 //! | which packages a person means | [`query`] |
 //! | errors and caps | [`error`], [`limits`] |
 //! | layouts, and names of files in the `tree` layout | [`layout`], [`name`] |
@@ -28,6 +29,7 @@ pub mod error;
 pub mod evr;
 mod fields;
 pub mod filelists;
+pub mod header;
 pub mod href;
 mod intern;
 pub mod layout;

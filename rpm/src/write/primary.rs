@@ -115,8 +115,10 @@ fn describe(xml: &mut Xml, package: &Package) {
 
 fn entry(xml: &mut Xml, dependency: &Dependency) {
     let mut attributes = vec![("name", dependency.name.to_string())];
-    if let (Some(comparison), Some(evr)) = (dependency.comparison, &dependency.evr) {
+    if let Some(comparison) = dependency.comparison {
         attributes.push(("flags", comparison.flags().to_owned()));
+    }
+    if let Some(evr) = &dependency.evr {
         attributes.push(("epoch", evr.epoch.to_string()));
         attributes.push(("ver", evr.version.to_string()));
         if !evr.release.is_empty() {
