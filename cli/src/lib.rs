@@ -17,6 +17,7 @@ mod reading;
 pub mod registry_server;
 mod repository;
 mod serve;
+mod signing;
 
 use std::process::ExitCode;
 

@@ -12,6 +12,7 @@ use ocirepo_native::Client;
 use ocirepo_native::publish::{self, Event, Local, Options, Prepared, Published, Sources};
 use ocirepo_rpm::href::Href;
 use ocirepo_rpm::layout::Layout;
+use ocirepo_rpm::layout::format::SIGNATURE;
 use ocirepo_rpm::limits::Limits;
 use ocirepo_rpm::metadata;
 use ocirepo_rpm::package::Package as Described;
@@ -23,6 +24,7 @@ use ocirepo_rpm::snapshot::Snapshot;
 use crate::exit::Failure;
 use crate::output::progress;
 use crate::repository;
+use crate::signing::Signer;
 
 /// Publishes what is in a directory at the tag of the reference.
 pub(crate) async fn directory(
@@ -30,6 +32,7 @@ pub(crate) async fn directory(
     directory: &Path,
     reference: &Reference,
     layout: Option<Layout>,
+    signer: Option<&Signer>,
 ) -> Result<Published, Failure> {
     let tag = match reference.selector() {
         Selector::Tag(tag) => tag,
@@ -39,7 +42,7 @@ pub(crate) async fn directory(
             )));
         }
     };
-    let scanned = {
+    let mut scanned = {
         let directory = directory.to_owned();
         tokio::task::spawn_blocking(move || scan(&directory))
             .await
@@ -63,6 +66,10 @@ pub(crate) async fn directory(
             Some(snapshot) => Some(parent(client, snapshot).await),
             None => None,
         };
+        if let Some(signer) = signer {
+            let signature = signer.signature(client, &scanned.raw_repomd, snapshot);
+            scanned.put_signature(signature.await?)?;
+        }
         let input = Input {
             files: scanned.files.clone(),
             repomd: &scanned.repomd,
@@ -114,7 +121,23 @@ struct Scanned {
     files: Vec<File>,
     sources: Sources,
     repomd: Repomd,
+    raw_repomd: Vec<u8>,
     packages: Vec<Package>,
+}
+
+impl Scanned {
+    /// Has this signature of `repomd.xml`, in place of one that lies in the directory.
+    fn put_signature(&mut self, signature: Vec<u8>) -> Result<(), Failure> {
+        self.files.retain(|file| file.path.path() != SIGNATURE);
+        self.files.push(File {
+            path: Href::from_path(SIGNATURE).map_err(Failure::failed)?,
+            digest: Digest::of(&signature),
+            size: signature.len() as u64,
+        });
+        let signature = Local::Bytes(signature.into());
+        self.sources.insert(SIGNATURE, signature);
+        Ok(())
+    }
 }
 
 fn scan(directory: &Path) -> Result<Scanned, Failure> {
@@ -124,7 +147,7 @@ fn scan(directory: &Path) -> Result<Scanned, Failure> {
     let mut found = BTreeMap::new();
     walk(directory, "", &mut found)?;
     let raw = directory.join("repodata/repomd.xml");
-    let repomd = std::fs::read(&raw).map_err(|error| {
+    let raw_repomd = std::fs::read(&raw).map_err(|error| {
         if error.kind() == io::ErrorKind::NotFound {
             Failure::failed(format!(
                 "{} has no repodata/repomd.xml; run createrepo_c on it first",
@@ -134,7 +157,7 @@ fn scan(directory: &Path) -> Result<Scanned, Failure> {
             failed(&raw, &error)
         }
     })?;
-    let repomd = Repomd::parse(&repomd)?;
+    let repomd = Repomd::parse(&raw_repomd)?;
     let mut files = Vec::new();
     let bar = progress::items(found.len() as u64, "reading");
     for (path, file) in &found {
@@ -159,6 +182,7 @@ fn scan(directory: &Path) -> Result<Scanned, Failure> {
         files,
         sources,
         repomd,
+        raw_repomd,
         packages,
     })
 }

@@ -12,6 +12,7 @@ use crate::client;
 use crate::exit::Failure;
 use crate::output::{Out, units};
 use crate::publish;
+use crate::signing::Signing;
 
 /// Publish a directory that has repodata
 ///
@@ -26,6 +27,8 @@ pub(crate) struct Command {
     /// files, index or tree [default: files up to 400 files, then index]
     #[arg(long)]
     layout: Option<Layout>,
+    #[command(flatten)]
+    signing: Signing,
 }
 
 pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure> {
@@ -39,9 +42,16 @@ pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure
              or put it into the name"
         )));
     }
+    let signer = command.signing.signer()?;
     let client = client::client(global)?;
-    let published =
-        publish::directory(&client, &command.directory, &reference, command.layout).await?;
+    let published = publish::directory(
+        &client,
+        &command.directory,
+        &reference,
+        command.layout,
+        signer.as_ref(),
+    )
+    .await?;
     let plan = &published.plan;
     let mut out = Out::new();
     if global.json {

@@ -105,6 +105,19 @@ impl SecretKey {
             .map_err(SignatureError::signing)
     }
 
+    /// Whether [`sign`](Self::sign) at that time (Unix seconds) takes a password.
+    ///
+    /// Fails when there is no key in it to sign with.
+    pub fn is_locked(&self, created: u64) -> Result<bool, SignatureError> {
+        let signer = signer(&self.key.to_public_key(), created)?;
+        let mut subkeys = self.key.secret_subkeys.iter();
+        let params = match subkeys.find(|subkey| hex(&subkey.key) == signer) {
+            Some(subkey) => subkey.key.secret_params(),
+            None => self.key.primary_key.secret_params(),
+        };
+        Ok(params.is_encrypted())
+    }
+
     /// An armored detached signature over `data`, made at `created` (Unix seconds) with
     /// SHA-256.
     ///
