@@ -26,8 +26,6 @@ const DELTA_MAGIC: [u8; 4] = *b"drpm";
 pub(super) struct Front {
     pub(super) signature: Index,
     pub(super) header: Index,
-    /// Whether the lead says that it is a source package.
-    pub(super) source_lead: bool,
     /// Where the header begins in the file.
     pub(super) start: u64,
 }
@@ -37,7 +35,7 @@ impl Front {
         source: &mut impl Read,
         options: &HeaderOptions,
     ) -> Result<Self, HeaderError> {
-        let source_lead = read_lead(source)?;
+        read_lead(source)?;
         let signature = Index::read(source, "signature header", options.size)?;
         let mut start = LEAD + signature.size();
         let padding = start.next_multiple_of(8) - start;
@@ -49,7 +47,6 @@ impl Front {
         let front = Self {
             signature,
             header,
-            source_lead,
             start,
         };
         front.verify()?;
@@ -128,8 +125,8 @@ impl Front {
     }
 }
 
-/// Reads the lead; says whether it is of a source package.
-fn read_lead(source: &mut impl Read) -> Result<bool, HeaderError> {
+/// Reads the lead, of which only the beginning means anything.
+fn read_lead(source: &mut impl Read) -> Result<(), HeaderError> {
     let mut lead = Vec::new();
     source
         .take(LEAD)
@@ -139,9 +136,8 @@ fn read_lead(source: &mut impl Read) -> Result<bool, HeaderError> {
     match lead.get(..4) {
         None if lead.is_empty() => Err(not_a_package("it is empty, no RPM package".to_owned())),
         Some(magic) if magic == MAGIC => {
-            let kind = lead.get(6..8);
             if lead.len() as u64 == LEAD {
-                Ok(kind == Some(&[0, 1]))
+                Ok(())
             } else {
                 Err(HeaderError::new(
                     HeaderErrorKind::Truncated,

@@ -51,8 +51,9 @@ fn nevra(front: &Front) -> Result<Nevra, HeaderError> {
     };
     let is_source = match header.number(IndexTag::RPMTAG_SOURCEPACKAGE as u32)? {
         Some(flag) => flag != 0,
-        // Packages of old say it in their lead alone.
-        None => front.source_lead && !header.has(IndexTag::RPMTAG_HEADERIMMUTABLE as u32),
+        // Packages of old say it by naming no source package. What the lead says counts for
+        // nothing, here as with rpm.
+        None => !header.has(IndexTag::RPMTAG_SOURCERPM as u32),
     };
     let epoch = header.number(IndexTag::RPMTAG_EPOCH as u32)?.unwrap_or(0);
     Ok(Nevra {
