@@ -7,6 +7,7 @@
 //! | their files and change logs | [`filelists`], [`other`] |
 //! | advisories, groups, delta RPMs | [`updateinfo`], [`comps`], [`deltas`] |
 //! | a metadata file, verified and decompressed | [`metadata`], [`compression`] |
+//! | mirrors of a plain repository | [`metalink`] |
 //! | checksums, paths and versions | [`checksum`], [`href`], [`evr`] |
 //! | what the header of a package file says | [`header`] |
 //! | which packages a person means | [`query`] |
@@ -36,6 +37,7 @@ pub mod layout;
 pub mod limits;
 pub mod metadata;
 pub mod mirror;
+pub mod metalink;
 pub mod name;
 pub mod other;
 pub mod package;
