@@ -5,8 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use ocirepo::ErrorKind;
+use ocirepo_rpm::error::MetadataError;
 use ocirepo_rpm::snapshot::SnapshotError;
 
+use crate::import::ImportError;
 use crate::publish::Refusal;
 
 /// A `Result` with the native [`Error`].
@@ -84,6 +86,10 @@ pub enum Error {
     Repository(SnapshotError),
     /// Something cannot be published as it is.
     Publish(Refusal),
+    /// A metadata file of a repository cannot be read.
+    Metadata(MetadataError),
+    /// A plain repository cannot be read.
+    Import(ImportError),
 }
 
 impl Error {
@@ -122,6 +128,18 @@ impl Error {
 impl From<ocirepo::Error> for Error {
     fn from(error: ocirepo::Error) -> Self {
         Self::Registry(error)
+    }
+}
+
+impl From<MetadataError> for Error {
+    fn from(error: MetadataError) -> Self {
+        Self::Metadata(error)
+    }
+}
+
+impl From<ImportError> for Error {
+    fn from(error: ImportError) -> Self {
+        Self::Import(error)
     }
 }
 
@@ -170,6 +188,8 @@ impl fmt::Display for Error {
             Self::Setup(message) => write!(f, "cannot set up the HTTP client: {message}"),
             Self::Repository(error) => error.fmt(f),
             Self::Publish(refusal) => refusal.fmt(f),
+            Self::Metadata(error) => error.fmt(f),
+            Self::Import(error) => error.fmt(f),
         }
     }
 }
@@ -180,6 +200,8 @@ impl std::error::Error for Error {
             Self::Registry(error) | Self::Connection { error, .. } => Some(error),
             Self::Repository(error) => Some(error),
             Self::Publish(refusal) => Some(refusal),
+            Self::Metadata(error) => Some(error),
+            Self::Import(error) => Some(error),
             Self::Io { source, .. } | Self::Stream { source, .. } => Some(source),
             _ => None,
         }

@@ -9,6 +9,7 @@
 //! | RPM repositories | [`repository`] |
 //! | publishing them | [`publish`] |
 //! | OCI image layouts in directories | [`oci_directory`] |
+//! | plain repositories, to be moved into a registry | [`import`] |
 //! | the environment as a value, for tests and sandboxes | [`environment`] |
 //!
 //! The core's [`Session`](ocirepo::Session) decides what is asked for; this crate
@@ -28,6 +29,7 @@ pub mod error;
 mod exchange;
 mod http;
 pub mod oci_directory;
+pub mod import;
 mod partial;
 pub mod publish;
 pub mod repository;

@@ -299,6 +299,13 @@ impl Client {
             .await
     }
 
+    /// What to fetch from other web servers with: proxies, certificates, bandwidth, and how
+    /// long a server may be silent.
+    pub(crate) fn web(&self) -> Result<(reqwest::Client, Throttle, Duration)> {
+        let inner = &self.inner;
+        Ok((inner.http.web()?, inner.throttle.clone(), inner.stall))
+    }
+
     /// The session for a repository: that of the namespace it is in, if one has
     /// credentials of its own.
     fn driver(&self, repository: &Repository) -> Driver {

@@ -138,7 +138,39 @@ impl Http {
         Ok(found)
     }
 
+    /// A client for other web servers than registries. It follows redirects, never from
+    /// https to http.
+    pub(crate) fn web(&self) -> Result<reqwest::Client> {
+        /// Most redirects of one request.
+        const MAX: usize = 10;
+        let policy = reqwest::redirect::Policy::custom(|attempt| {
+            let downgrade = attempt.url().scheme() != "https"
+                && attempt.previous().iter().any(|url| url.scheme() == "https");
+            if downgrade {
+                attempt.error("it redirects from https to http")
+            } else if attempt.previous().len() > MAX {
+                attempt.error("it redirects too often")
+            } else {
+                attempt.follow()
+            }
+        });
+        let key = Key {
+            secure: true,
+            ..Key::default()
+        };
+        self.builder(&key)?
+            .redirect(policy)
+            .build()
+            .map_err(|error| Error::Setup(cause::chain(&error)))
+    }
+
     fn build(&self, key: &Key) -> Result<reqwest::Client> {
+        self.builder(key)?
+            .build()
+            .map_err(|error| Error::Setup(cause::chain(&error)))
+    }
+
+    fn builder(&self, key: &Key) -> Result<reqwest::ClientBuilder> {
         let mut tls = self.options.tls.clone();
         for name in &key.trusted {
             if let Some(certificates) = self.certificates(name)? {
@@ -176,9 +208,7 @@ impl Http {
                 proxy::hosts(&self.options.environment),
             )));
         }
-        builder
-            .build()
-            .map_err(|error| Error::Setup(cause::chain(&error)))
+        Ok(builder)
     }
 }
 
