@@ -80,6 +80,7 @@ pub(crate) enum Command {
     Get(command::get::Command),
     Sync(command::sync::Command),
     Push(command::push::Command),
+    Import(command::import::Command),
     Tags(command::tags::Command),
     Manifest(command::manifest::Command),
     Blob(command::blob::Command),

@@ -6,6 +6,7 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod files;
 pub(crate) mod get;
+pub(crate) mod import;
 pub(crate) mod info;
 pub(crate) mod login;
 pub(crate) mod logout;
@@ -37,6 +38,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Files(command) => block_on(files::run(command, &global)),
         Command::Get(command) => block_on(get::run(command, &global)),
         Command::Sync(command) => block_on(sync::run(command, &global)),
+        Command::Import(command) => block_on(import::run(command, &global)),
         Command::Push(command) => block_on(push::run(command, &global)),
         Command::Tags(command) => block_on(tags::run(command, &global)),
         Command::Manifest(command) => block_on(manifest::run(command, &global)),

@@ -5,6 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use ocirepo::ErrorKind;
+use ocirepo_native::import::{ImportError, ImportErrorKind};
 use ocirepo_rpm::error::{MetadataError, MetadataErrorKind};
 use ocirepo_rpm::snapshot::{SnapshotError, SnapshotErrorKind};
 
@@ -128,6 +129,8 @@ impl From<ocirepo_native::Error> for Failure {
     fn from(error: ocirepo_native::Error) -> Self {
         let error = match error {
             ocirepo_native::Error::Repository(error) => return error.into(),
+            ocirepo_native::Error::Metadata(error) => return error.into(),
+            ocirepo_native::Error::Import(error) => return error.into(),
             other => other,
         };
         let exit = error.kind().map_or(Exit::Failure, Exit::from);
@@ -142,6 +145,18 @@ impl From<SnapshotError> for Failure {
             SnapshotErrorKind::Unsigned
             | SnapshotErrorKind::BadSignature
             | SnapshotErrorKind::Rollback => Exit::Verification,
+            _ => Exit::Failure,
+        };
+        Self::new(exit, error)
+    }
+}
+
+impl From<ImportError> for Failure {
+    fn from(error: ImportError) -> Self {
+        let exit = match error.kind() {
+            ImportErrorKind::NotFound => Exit::NotFound,
+            ImportErrorKind::Corrupt => Exit::Verification,
+            ImportErrorKind::Unavailable => Exit::Unavailable,
             _ => Exit::Failure,
         };
         Self::new(exit, error)

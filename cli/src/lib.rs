@@ -11,6 +11,7 @@ mod demo;
 mod download;
 mod exit;
 mod http_server;
+mod import;
 mod output;
 mod publish;
 mod reading;

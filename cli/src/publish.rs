@@ -34,25 +34,12 @@ pub(crate) async fn directory(
     layout: Option<Layout>,
     signer: Option<&Signer>,
 ) -> Result<Published, Failure> {
-    let tag = match reference.selector() {
-        Selector::Tag(tag) => tag,
-        Selector::Digest(_) => {
-            return Err(Failure::usage(format!(
-                "{reference}: a repository is published at a tag, not at a digest"
-            )));
-        }
-    };
+    let destination = destination(reference, layout)?;
     let mut scanned = {
         let directory = directory.to_owned();
         tokio::task::spawn_blocking(move || scan(&directory))
             .await
             .map_err(Failure::failed)??
-    };
-    let destination = Destination {
-        repository: reference.repository().clone(),
-        tag,
-        layout,
-        merges: Vec::new(),
     };
     let bar = progress::items(0, "pushing");
     let options = Options {
@@ -87,6 +74,33 @@ pub(crate) async fn directory(
     published
 }
 
+/// Where a reference says to publish.
+pub(crate) fn destination(
+    reference: &Reference,
+    layout: Option<Layout>,
+) -> Result<Destination, Failure> {
+    let tag = match reference.selector() {
+        Selector::Tag(tag) => tag,
+        Selector::Digest(_) => {
+            return Err(Failure::usage(format!(
+                "{reference}: a repository is published at a tag, not at a digest"
+            )));
+        }
+    };
+    if layout == Some(Layout::Tree) && tag != Tag::latest() {
+        return Err(Failure::usage(format!(
+            "a tree has no tags, every file is a repository of its own; leave `:{tag}` out, \
+             or put it into the name"
+        )));
+    }
+    Ok(Destination {
+        repository: reference.repository().clone(),
+        tag,
+        layout,
+        merges: Vec::new(),
+    })
+}
+
 /// What is known of the snapshot that is there. Its list of packages saves a question for
 /// each; one that cannot be read saves nothing.
 async fn parent(client: &Client, snapshot: &Snapshot) -> Parent {
@@ -104,7 +118,7 @@ async fn parent(client: &Client, snapshot: &Snapshot) -> Parent {
 }
 
 /// Shows what happens while publishing.
-fn told(bar: &ProgressBar) -> publish::OnEvent {
+pub(crate) fn told(bar: &ProgressBar) -> publish::OnEvent {
     let bar = bar.clone();
     Box::new(move |event| match event {
         Event::Broken(error) => {

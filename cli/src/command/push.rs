@@ -33,15 +33,6 @@ pub(crate) struct Command {
 
 pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure> {
     let reference = client::reference(&command.repository)?;
-    if command.layout == Some(Layout::Tree)
-        && let Some(tag) = reference.tag()
-        && tag.as_str() != "latest"
-    {
-        return Err(Failure::usage(format!(
-            "a tree has no tags, every file is a repository of its own; leave `:{tag}` out, \
-             or put it into the name"
-        )));
-    }
     let signer = command.signing.signer()?;
     let client = client::client(global)?;
     let published = publish::directory(

@@ -121,52 +121,70 @@ impl Places {
         now: u64,
         vouched: impl Fn(&[u8]) -> bool,
     ) -> Result<Head, ImportError> {
-        let (repomd, signature) = (path(REPOMD)?, path(SIGNATURE)?);
-        let read = async |web: &Web, base: &Url| {
-            let wrong = |message: String| Failed::new(Why::Wrong, message);
-            let url = below(base, &repomd);
-            let raw = web.bytes(&url, MAX_REPOMD).await?;
-            if !vouched(&raw) {
-                return Err(wrong(
-                    "it is not the one that the metalink names".to_owned(),
-                ));
+        let path = path(REPOMD)?;
+        let mut turns = self.mirrors.turns(&path);
+        while let Some((web, base)) = turns.next().await {
+            match one(web, base, keys, now, &vouched).await {
+                Ok(head) => return Ok(turns.worked(head)),
+                Err(failed) => turns.failed(failed)?,
             }
-            let parsed = Repomd::parse(&raw).map_err(|error| wrong(error.to_string()))?;
-            let asc = below(base, &signature);
-            let asc = match web.bytes(&asc, MAX_SIGNATURE_FILE as u64).await {
-                Ok(asc) => Some(asc),
-                // Some object stores refuse what is not there.
-                Err(failed) if matches!(failed.why, Why::Absent | Why::Refused) => None,
-                Err(failed) => return Err(failed),
-            };
-            // The pair must be one: the repository may have been written in between.
-            if asc.is_some() && web.bytes(&url, MAX_REPOMD).await? != raw {
-                let message = "it changed while its signature was read";
-                return Err(Failed::new(Why::Passing, message));
-            }
-            let signer = match (keys, &asc) {
-                (None, _) => None,
-                (Some(_), None) => {
-                    return Err(wrong(
-                        "it has no signature repomd.xml.asc, and keys were given".to_owned(),
-                    ));
-                }
-                (Some(keys), Some(asc)) => {
-                    let verdict = signature::verify(&raw, asc, keys, now)
-                        .and_then(signature::Verdict::into_good);
-                    Some(verdict.map_err(|error| wrong(error.to_string()))?)
-                }
-            };
-            Ok(Head {
-                raw,
-                repomd: parsed,
-                signature: asc,
-                signer,
-                behind: false,
-            })
-        };
-        self.mirrors.each(&repomd, read).await
+        }
+        Err(turns.said())
     }
+}
+
+/// `repomd.xml` and its signature as one place has them.
+async fn one(
+    web: &Web,
+    base: &Url,
+    keys: Option<&Keyring>,
+    now: u64,
+    vouched: impl Fn(&[u8]) -> bool,
+) -> Result<Head, Failed> {
+    let wrong = |message: String| Failed::new(Why::Wrong, message);
+    let url = |name| {
+        let path = path(name).map_err(|error| wrong(error.to_string()))?;
+        Ok(below(base, &path))
+    };
+    let (url, asc) = (url(REPOMD)?, url(SIGNATURE)?);
+    let raw = web.bytes(&url, MAX_REPOMD).await?;
+    if !vouched(&raw) {
+        return Err(wrong(
+            "it is not the one that the metalink names".to_owned(),
+        ));
+    }
+    let repomd = Repomd::parse(&raw).map_err(|error| wrong(error.to_string()))?;
+    let signature = match web.bytes(&asc, MAX_SIGNATURE_FILE as u64).await {
+        Ok(signature) => Some(signature),
+        // Some object stores refuse what is not there.
+        Err(failed) if matches!(failed.why, Why::Absent | Why::Refused) => None,
+        Err(failed) => return Err(failed),
+    };
+    // The pair must be one: the repository may have been written in between.
+    if signature.is_some() && web.bytes(&url, MAX_REPOMD).await? != raw {
+        let message = "it changed while its signature was read";
+        return Err(Failed::new(Why::Passing, message));
+    }
+    let signer = match (keys, &signature) {
+        (None, _) => None,
+        (Some(_), None) => {
+            return Err(wrong(
+                "it has no signature repomd.xml.asc, and keys were given".to_owned(),
+            ));
+        }
+        (Some(keys), Some(signature)) => {
+            let verdict = signature::verify(&raw, signature, keys, now)
+                .and_then(signature::Verdict::into_good);
+            Some(verdict.map_err(|error| wrong(error.to_string()))?)
+        }
+    };
+    Ok(Head {
+        raw,
+        repomd,
+        signature,
+        signer,
+        behind: false,
+    })
 }
 
 /// A list of mirrors, asked for again where that may help.

@@ -60,18 +60,16 @@ impl Mirrors {
         self.bases.get(first).map(shown).unwrap_or_default()
     }
 
-    /// A small file as it is, if one of the mirrors has it and `accept` takes it.
-    pub(super) async fn bytes<T>(
-        &self,
-        path: &Href,
-        limit: u64,
-        accept: impl Fn(Vec<u8>) -> Result<T, String>,
-    ) -> Result<T, ImportError> {
-        self.each(path, async |web, base| {
-            let bytes = web.bytes(&below(base, path), limit).await?;
-            accept(bytes).map_err(|message| Failed::new(Why::Wrong, message))
-        })
-        .await
+    /// A small file as it is.
+    pub(super) async fn bytes(&self, path: &Href, limit: u64) -> Result<Vec<u8>, ImportError> {
+        let mut turns = self.turns(path);
+        while let Some((web, base)) = turns.next().await {
+            match web.bytes(&below(base, path), limit).await {
+                Ok(bytes) => return Ok(turns.worked(bytes)),
+                Err(failed) => turns.failed(failed)?,
+            }
+        }
+        Err(turns.said())
     }
 
     /// Fetches a file to a place of its own. What is there when this ends with an error
@@ -82,10 +80,7 @@ impl Mirrors {
         expected: &Expected,
         to: &Path,
     ) -> Result<Fetched, ImportError> {
-        self.each(path, async |web, base| {
-            one(web, &below(base, path), expected, Some(to)).await
-        })
-        .await
+        self.read(path, expected, Some(to)).await
     }
 
     /// Reads a file only to find out its digest and size.
@@ -94,56 +89,105 @@ impl Mirrors {
         path: &Href,
         expected: &Expected,
     ) -> Result<Fetched, ImportError> {
-        self.each(path, async |web, base| {
-            one(web, &below(base, path), expected, None).await
-        })
-        .await
+        self.read(path, expected, None).await
     }
 
-    /// Asks one mirror after the other until one gives what is wanted; once more, later,
-    /// where one of them may do better then.
-    ///
-    /// `path` is what it is about.
-    pub(super) async fn each<T>(
+    async fn read(
         &self,
         path: &Href,
-        ask: impl AsyncFn(&Web, &Url) -> Result<T, Failed>,
-    ) -> Result<T, ImportError> {
-        let mut failures: Vec<(String, Failed)> = Vec::new();
-        for round in 0..ROUNDS {
-            if round > 0 {
-                tokio::time::sleep(pause(round)).await;
-            }
-            failures.clear();
-            let first = self.first.load(Ordering::Relaxed);
-            let (before, after) = self.bases.split_at(first.min(self.bases.len()));
-            let mut silent = false;
-            for (at, base) in after.iter().chain(before).enumerate() {
-                match ask(&self.web, base).await {
-                    Ok(got) => {
-                        if silent {
-                            let count = self.bases.len().max(1);
-                            self.first.store((first + at) % count, Ordering::Relaxed);
-                        }
-                        return Ok(got);
-                    }
-                    Err(failed) => {
-                        let url = shown(&below(base, path));
-                        tracing::info!("{url}: {}", failed.message);
-                        silent |= failed.why == Why::Passing;
-                        let here = failed.why == Why::Here;
-                        failures.push((url, failed));
-                        if here {
-                            return Err(said(path, &failures));
-                        }
-                    }
-                }
-            }
-            if !silent {
-                break;
+        expected: &Expected,
+        to: Option<&Path>,
+    ) -> Result<Fetched, ImportError> {
+        let mut turns = self.turns(path);
+        while let Some((web, base)) = turns.next().await {
+            match one(web, &below(base, path), expected, to).await {
+                Ok(fetched) => return Ok(turns.worked(fetched)),
+                Err(failed) => turns.failed(failed)?,
             }
         }
-        Err(said(path, &failures))
+        Err(turns.said())
+    }
+
+    /// Begins to ask one mirror after the other for a file.
+    pub(super) fn turns<'a>(&'a self, path: &'a Href) -> Turns<'a> {
+        Turns {
+            mirrors: self,
+            path,
+            round: 0,
+            first: self.first.load(Ordering::Relaxed),
+            asked: 0,
+            passing: false,
+            failures: Vec::new(),
+        }
+    }
+}
+
+/// One mirror after the other, until one gives what is wanted; all of them again, later,
+/// where one may do better then.
+pub(super) struct Turns<'a> {
+    mirrors: &'a Mirrors,
+    path: &'a Href,
+    round: u32,
+    /// The one that is asked first.
+    first: usize,
+    /// How many were asked in this round.
+    asked: usize,
+    /// Whether one of this round may do better later.
+    passing: bool,
+    /// What became of those asked in this round.
+    failures: Vec<(String, Failed)>,
+}
+
+impl<'a> Turns<'a> {
+    /// The next to ask.
+    pub(super) async fn next(&mut self) -> Option<(&'a Web, &'a Url)> {
+        let mirrors = self.mirrors;
+        if self.asked >= mirrors.bases.len() {
+            if !self.passing || self.round + 1 >= ROUNDS {
+                return None;
+            }
+            self.round += 1;
+            tokio::time::sleep(pause(self.round)).await;
+            (self.asked, self.passing) = (0, false);
+            self.failures.clear();
+        }
+        let base = mirrors.bases.get(self.index())?;
+        self.asked += 1;
+        Some((&mirrors.web, base))
+    }
+
+    fn index(&self) -> usize {
+        (self.first + self.asked) % self.mirrors.bases.len().max(1)
+    }
+
+    /// The one asked last gave what is wanted.
+    pub(super) fn worked<T>(mut self, got: T) -> T {
+        if self.passing {
+            self.asked = self.asked.saturating_sub(1);
+            self.mirrors.first.store(self.index(), Ordering::Relaxed);
+        }
+        got
+    }
+
+    /// The one asked last did not. It is an error where no other one can.
+    pub(super) fn failed(&mut self, failed: Failed) -> Result<(), ImportError> {
+        self.asked = self.asked.saturating_sub(1);
+        let url = self.mirrors.bases.get(self.index());
+        let url = url.map_or_else(String::new, |base| shown(&below(base, self.path)));
+        self.asked += 1;
+        tracing::info!("{url}: {}", failed.message);
+        self.passing |= failed.why == Why::Passing;
+        let here = failed.why == Why::Here;
+        self.failures.push((url, failed));
+        match here {
+            true => Err(self.said()),
+            false => Ok(()),
+        }
+    }
+
+    /// What became of a file that nobody gave.
+    pub(super) fn said(&self) -> ImportError {
+        said(self.path, &self.failures)
     }
 }
 
@@ -262,7 +306,7 @@ mod tests {
         let url = below(&base, &path);
         assert_eq!(
             url.as_str(),
-            "https://u:p@h/a%20b/os/Packages/g%2B%2B-1%5E2~3%20%23%2541%3F.rpm?key=1"
+            "https://u:p@h/a%20b/os/Packages/g%2B%2B-1^2~3%20%23%2541%3F.rpm?key=1"
         );
         assert!(!shown(&url).contains("key"));
         assert!(!shown(&url).contains("u:p"));

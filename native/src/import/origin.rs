@@ -25,6 +25,7 @@ use super::web::Web;
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::partial::blocking;
+use crate::publish::{Fetch, Fetching};
 
 /// The largest file that is named by nothing but its path, in bytes.
 const MAX_ALSO: u64 = 64 << 20;
@@ -99,7 +100,7 @@ impl Origin {
             .map_err(|error| Error::io("write", &std::env::temp_dir(), error))?;
         let mut origin = Self::of(places, head, spool);
         for path in &options.also {
-            let file = origin.mirrors.bytes(path, MAX_ALSO, Ok).await?;
+            let file = origin.mirrors.bytes(path, MAX_ALSO).await?;
             origin.also.insert(path.clone(), file);
         }
         for record in origin.repomd.records.clone() {
@@ -341,6 +342,19 @@ impl Origin {
     /// Where a file lies until the origin is dropped.
     pub(super) fn keep(&self, name: &str) -> PathBuf {
         self.spool.path().join(name)
+    }
+}
+
+impl Fetch for Origin {
+    fn fetch<'a>(&'a self, path: &'a str) -> Fetching<'a> {
+        Box::pin(async move {
+            match Href::from_path(path) {
+                Ok(path) if self.files.contains_key(&path) => {
+                    Origin::fetch(self, &path).await.map(Some)
+                }
+                _ => Ok(None),
+            }
+        })
     }
 }
 

@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::repository;
 
 pub use self::error::Refusal;
-pub use self::sources::{Local, Sources};
+pub use self::sources::{Fetch, Fetching, Local, Sources};
 
 use self::push::Pusher;
 

@@ -115,7 +115,7 @@ impl<'a> Pusher<'a> {
                     .push_part(repository, file, range, digest, upload)
                     .await?
             }
-            None => return self.there(blob).await,
+            None => return self.there(blob, doubt).await,
         };
         if pushed.uploaded {
             self.blobs.fetch_add(1, Ordering::Relaxed);
@@ -126,18 +126,42 @@ impl<'a> Pusher<'a> {
         Ok(())
     }
 
-    /// Makes sure of a blob that only the registry has.
-    async fn there(&self, blob: &BlobPush) -> Result<()> {
-        let digest = blob.descriptor.digest;
-        let found = self.client.blob_exists(&blob.repository, digest).await?;
-        let path = match &blob.source {
-            Source::File(path) => path.path().to_owned(),
-            Source::Bytes(_) => String::new(),
-        };
-        match found {
-            Some(_) => Ok(()),
-            None => Err(Refusal::NoSource { path, digest }.into()),
+    /// Makes sure of a blob that is not on this side: that the registry has it, or that it
+    /// is fetched.
+    async fn there(&self, blob: &BlobPush, doubt: Doubt) -> Result<()> {
+        let BlobPush {
+            repository,
+            descriptor,
+            source,
+            ..
+        } = blob;
+        let digest = descriptor.digest;
+        let found = self.client.blob_exists(repository, digest).await?.is_some();
+        if !found || doubt == Doubt::Lied {
+            let path = match source {
+                Source::File(path) => path.path(),
+                Source::Bytes(_) => "",
+            };
+            match self.sources.fetched(path).await? {
+                Some(file) => {
+                    let upload = Upload::default();
+                    let client = self.client;
+                    client
+                        .push_file(repository, &file, Some(digest), upload)
+                        .await?;
+                    self.blobs.fetch_add(1, Ordering::Relaxed);
+                    self.bytes.fetch_add(descriptor.size, Ordering::Relaxed);
+                }
+                None if found => {}
+                None => {
+                    let path = path.to_owned();
+                    return Err(Refusal::NoSource { path, digest }.into());
+                }
+            }
         }
+        let size = descriptor.size;
+        self.options.tell(Event::Blob { size });
+        Ok(())
     }
 
     /// Pushes a manifest; where the registry turns out not to have what it lists, after
