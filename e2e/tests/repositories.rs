@@ -7,6 +7,8 @@
     reason = "the helpers of tests are tests, though not marked so"
 )]
 
+#[path = "repositories/createrepo.rs"]
+mod createrepo;
 #[path = "repositories/layouts.rs"]
 mod layouts;
 #[path = "repositories/memory.rs"]
