@@ -21,11 +21,20 @@ pub(crate) fn client(global: &Global) -> Result<Client, Failure> {
 
 /// The settings of such a client, for commands that have some of their own.
 pub(crate) fn builder(global: &Global) -> Result<ClientBuilder, Failure> {
-    let environment = environment(global);
-    let mut builder = ClientBuilder::new(environment).on_event(tell);
+    let mut builder = builder_in(environment(global), global)?;
     if let Some(file) = &global.authfile {
         builder = builder.credential_store(store(global, Some(file)));
     }
+    Ok(builder)
+}
+
+/// The settings of a client in another environment than that of the process, whose
+/// credentials are not those of the command line.
+pub(crate) fn builder_in(
+    environment: Environment,
+    global: &Global,
+) -> Result<ClientBuilder, Failure> {
+    let mut builder = ClientBuilder::new(environment).on_event(tell);
     if let Some(dir) = &global.cache_dir {
         builder = builder.cache_dir(dir);
     }

@@ -81,20 +81,21 @@ pub(crate) async fn start(
     refuses_others(&client, location.reference()).await?;
     check("refused it when another key was expected".to_owned());
 
-    let bridge = serve::start(serve::Options {
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        repositories: Vec::new(),
-        allow: vec![format!("{address}/demo")],
+    let named = serve::Named {
+        repositories: &[],
+        prefixes: &[format!("{address}/demo")],
+    };
+    let options = serve::Options {
         names: Vec::new(),
         state: None,
         keys: Some(
             Keyring::parse(key.certificate().map_err(Failure::failed)?.as_bytes())
                 .map_err(Failure::failed)?,
         ),
-        anonymous: client.clone(),
-        trusted: client.clone(),
-    })
-    .await?;
+        doors: serve::doors(&named, None, client.clone(), client.clone())?,
+    };
+    let listener = serve::listen((Ipv4Addr::LOCALHOST, 0).into()).await?;
+    let bridge = serve::start(options, listener)?;
     let local = bridge.local();
     for name in ["demo/repo:files", "demo/tree:latest", "demo/repo:el9"] {
         let base = format!("/{address}/{name}");

@@ -5,9 +5,11 @@ mod allow;
 mod body;
 mod bridge;
 mod date;
+mod door;
 mod file;
 mod flight;
 mod guard;
+pub(crate) mod handed;
 mod history;
 mod range;
 mod snapshots;
@@ -16,7 +18,7 @@ mod target;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use ocirepo::reference::Repository;
@@ -24,34 +26,43 @@ use ocirepo_native::Client;
 use ocirepo_rpm::signature::Keyring;
 use tokio::net::TcpListener;
 
+pub(crate) use self::door::Door;
 use crate::exit::Failure;
 use crate::http_server::Server;
 
 /// How a bridge is set up.
 pub(crate) struct Options {
-    pub(crate) listen: SocketAddr,
-    pub(crate) repositories: Vec<Repository>,
-    /// Prefixes as `--allow` takes them.
-    pub(crate) allow: Vec<String>,
     /// Names it goes by, besides addresses and localhost.
     pub(crate) names: Vec<String>,
-    /// Where the secret and the history are kept; without, they end with the bridge.
+    /// Where the history is kept; without, it ends with the bridge.
     pub(crate) state: Option<PathBuf>,
     /// Serve only what one of these keys signed.
     pub(crate) keys: Option<Keyring>,
-    /// Talks to registries without credentials.
-    pub(crate) anonymous: Client,
-    /// Talks to registries with the stored credentials. Both have the same cache.
-    pub(crate) trusted: Client,
+    /// Who may have what. All their clients have the same cache.
+    pub(crate) doors: Vec<Door>,
 }
 
-/// Starts a bridge.
-pub(crate) async fn start(options: Options) -> Result<Server, Failure> {
+/// What is to be had by everybody alike.
+pub(crate) struct Named<'a> {
+    pub(crate) repositories: &'a [Repository],
+    /// Prefixes as `--allow` takes them.
+    pub(crate) prefixes: &'a [String],
+}
+
+/// The two doors to what was named: one for everybody, who get what registries give to
+/// everybody, and one for those who present the secret that is kept in the state
+/// directory, who get what the stored credentials unlock, too.
+pub(crate) fn doors(
+    named: &Named<'_>,
+    state: Option<&Path>,
+    anonymous: Client,
+    trusted: Client,
+) -> Result<Vec<Door>, Failure> {
     let mut allow = allow::AllowList::default();
-    for repository in &options.repositories {
+    for repository in named.repositories {
         allow.repository(repository);
     }
-    for prefix in &options.allow {
+    for prefix in named.prefixes {
         allow.prefix(prefix)?;
     }
     if allow.is_empty() {
@@ -59,32 +70,39 @@ pub(crate) async fn start(options: Options) -> Result<Server, Failure> {
             "nothing to serve: name repositories, or prefixes with --allow REGISTRY[/PREFIX]",
         ));
     }
-    let cache = options.trusted.cache().cloned();
-    let cache = cache.ok_or_else(|| Failure::failed("the bridge needs a cache directory"))?;
-    let (secret, history) = match &options.state {
-        Some(directory) => (
-            state::secret(&directory.join("secret"))?,
-            state::history(&directory.join("history.json")),
-        ),
-        None => (
-            guard::Secret::new(state::random()?),
-            history::History::default(),
-        ),
+    let secret = match state {
+        Some(directory) => state::secret(&directory.join("secret"))?,
+        None => guard::Secret::new(state::random()?),
     };
-    let listener = TcpListener::bind(options.listen).await.map_err(|error| {
-        Failure::failed(format!("cannot listen on {}: {error}", options.listen))
-    })?;
+    Ok(vec![
+        Door::new("anonymous", None, allow.clone(), anonymous),
+        Door::new("trusted", Some(secret), allow, trusted),
+    ])
+}
+
+/// A socket for a bridge.
+pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|error| Failure::failed(format!("cannot listen on {address}: {error}")))
+}
+
+/// Starts a bridge that answers at this socket.
+pub(crate) fn start(options: Options, listener: TcpListener) -> Result<Server, Failure> {
+    let mut caches = options.doors.iter().filter_map(|door| door.client.cache());
+    let cache = caches.next().cloned();
+    let cache = cache.ok_or_else(|| Failure::failed("the bridge needs a cache directory"))?;
+    let kept = options
+        .state
+        .map(|directory| directory.join("history.json"));
+    let history = kept.as_deref().map(state::history).unwrap_or_default();
+    let secrets = options.doors.iter().map(|door| door.secret.clone());
     let bridge = bridge::Bridge {
-        allow,
-        guard: guard::Guard::new(&options.names, secret),
-        anonymous: options.anonymous,
-        trusted: options.trusted,
+        guard: guard::Guard::new(&options.names, secrets.collect()),
+        doors: options.doors,
         flights: flight::Flights::new(cache),
         snapshots: snapshots::Snapshots::new(options.keys),
         history: Mutex::new(history),
-        state: options
-            .state
-            .map(|directory| directory.join("history.json")),
+        state: kept,
         gates: Mutex::new(HashMap::new()),
         outages: Mutex::default(),
         counts: bridge::Counts::default(),

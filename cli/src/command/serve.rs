@@ -10,13 +10,16 @@ use ocirepo_native::credentials::CredentialStore;
 use ocirepo_native::environment::Environment;
 use ocirepo_rpm::signature::Keyring;
 use serde_json::json;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use zeroize::Zeroizing;
 
 use crate::arguments::Global;
 use crate::client;
 use crate::exit::Failure;
 use crate::http_server::interrupted;
 use crate::output::Out;
-use crate::serve::{self, Options};
+use crate::serve::handed::Handed;
+use crate::serve::{self, Named, Options};
 
 /// Serve repositories to dnf, yum and zypper as they are
 ///
@@ -43,9 +46,15 @@ pub(crate) struct Command {
     /// Directory for the secret and for what was served [default: $XDG_STATE_HOME/ocirepo/serve]
     #[arg(long, value_name = "DIR", env = "STATE_DIRECTORY")]
     state_dir: Option<PathBuf>,
+    /// For programs: serve what one line of JSON on standard input names, until that ends
+    #[arg(long, conflicts_with_all = ["repositories", "allow", "listen", "name", "state_dir"])]
+    handed_over: bool,
 }
 
 pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure> {
+    if command.handed_over {
+        return handed_over(&command, global).await;
+    }
     let stop = interrupted();
     let mut repositories = Vec::new();
     for text in &command.repositories {
@@ -58,17 +67,17 @@ pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure
     let guarded = |builder: ClientBuilder| builder.cache().guard_local_network().build();
     let trusted = guarded(client::builder(global)?)?;
     let anonymous = guarded(client::builder(global)?.credential_store(nobody()))?;
-    let server = serve::start(Options {
-        listen: command.listen,
-        repositories,
-        allow: command.allow,
+    let named = Named {
+        repositories: &repositories,
+        prefixes: &command.allow,
+    };
+    let options = Options {
         names: command.name,
-        state,
         keys: keyring(&command.key)?,
-        anonymous,
-        trusted,
-    })
-    .await?;
+        doors: serve::doors(&named, state.as_deref(), anonymous, trusted)?,
+        state,
+    };
+    let server = serve::start(options, serve::listen(command.listen).await?)?;
     let address = server.local();
     let mut out = Out::new();
     if global.json {
@@ -93,6 +102,62 @@ pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure
     drop(out);
     stop.await;
     server.stop().await;
+    Ok(())
+}
+
+/// The most that may be handed over, in bytes: credentials and certificates are small.
+const MOST_HANDED: u64 = 16 << 20;
+
+/// Serves one client for as long as it is there.
+async fn handed_over(command: &Command, global: &Global) -> Result<(), Failure> {
+    let stop = interrupted();
+    let mut input = BufReader::new(tokio::io::stdin());
+    let mut line = Zeroizing::new(Vec::new());
+    (&mut input)
+        .take(MOST_HANDED)
+        .read_until(b'\n', &mut line)
+        .await?;
+    let handed = Handed::parse(&line)?;
+    drop(line);
+    // What is fetched for one run is of no use after it, unless somebody keeps it.
+    let (_own, cache) = match &handed.cache_dir {
+        Some(directory) => (None, directory.clone()),
+        None => {
+            let own = tempfile::Builder::new().prefix("ocirepo-").tempdir()?;
+            let path = own.path().to_owned();
+            (Some(own), path)
+        }
+    };
+    let (doors, repositories) = handed.doors(&cache, global)?;
+    drop(handed);
+    let mut answer = json!({ "repositories": repositories });
+    let server = if doors.is_empty() {
+        None
+    } else {
+        let options = Options {
+            names: Vec::new(),
+            state: None,
+            keys: keyring(&command.key)?,
+            doors,
+        };
+        let server = serve::start(options, serve::listen(([127, 0, 0, 1], 0).into()).await?)?;
+        answer["listening"] = json!(format!("http://{}", server.local()));
+        Some(server)
+    };
+    let mut out = Out::new();
+    out.json(&answer)?;
+    out.flush()?;
+    drop(out);
+    let mut nowhere = tokio::io::sink();
+    let gone = tokio::io::copy(&mut input, &mut nowhere);
+    tokio::select! {
+        () = stop => {}
+        // Whether it ends or breaks: nobody is there any more.
+        _ = gone => {}
+    }
+    if let Some(server) = server {
+        server.stop().await;
+    }
     Ok(())
 }
 

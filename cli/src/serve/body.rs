@@ -10,6 +10,7 @@ use futures_util::stream::{self, Stream, StreamExt};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 
+use super::door::Failures;
 use super::flight::Flight;
 use crate::http_server::Body;
 
@@ -30,19 +31,21 @@ pub(super) fn ranges(file: Arc<File>, parts: Vec<(Bytes, Range<u64>)>, end: Byte
 
 /// The whole of a file while it arrives. A failure ends the connection before the end
 /// was sent, so that nobody takes what came for whole.
-pub(super) fn following(flight: Flight, size: u64) -> Body {
-    let pieces = stream::try_unfold((flight, 0), move |(mut flight, at)| async move {
+pub(super) fn following(flight: Flight, size: u64, failures: Failures) -> Body {
+    let start = (flight, failures, 0);
+    let pieces = stream::try_unfold(start, move |(mut flight, failures, at)| async move {
         if at >= size {
             return Ok(None);
         }
         let released = flight.released(at, size, HOLD).await.map_err(|failure| {
             tracing::warn!("a response was cut: {failure}");
+            failures.note(&failure);
             io::Error::other(failure.to_string())
         })?;
         let range = at..released.min(at.saturating_add(PIECE));
         let bytes = read(flight.file(), range).await?;
         let at = at + bytes.len() as u64;
-        Ok(Some((bytes, (flight, at))))
+        Ok(Some((bytes, (flight, failures, at))))
     });
     body(pieces)
 }

@@ -8,21 +8,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use http::header::{ALLOW, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT, WWW_AUTHENTICATE};
+use http::header::{
+    ALLOW, CONTENT_TYPE, HOST, PROXY_AUTHENTICATE, RETRY_AFTER, USER_AGENT, WWW_AUTHENTICATE,
+};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use ocirepo::Digest;
-use ocirepo::reference::Reference;
 use ocirepo_native::Client;
 use ocirepo_rpm::href::Href;
 use ocirepo_rpm::layout::format::{REPOMD, SIGNATURE};
 use ocirepo_rpm::snapshot::Blob;
 
-use super::allow::AllowList;
+use super::door::Door;
 use super::file::{Facts, content_type};
 use super::flight::{Flights, Found};
-use super::guard::{Access, Guard, Refusal};
+use super::guard::{Guard, Refusal};
 use super::history::History;
 use super::snapshots::{Open, Place, Snapshots, fixed};
 use super::target::Target;
@@ -32,10 +33,9 @@ use crate::repository::Located;
 
 /// The bridge behind its socket.
 pub(super) struct Bridge {
-    pub(super) allow: AllowList,
     pub(super) guard: Guard,
-    pub(super) anonymous: Client,
-    pub(super) trusted: Client,
+    /// In the order of the guard's secrets.
+    pub(super) doors: Vec<Door>,
     pub(super) flights: Arc<Flights>,
     pub(super) snapshots: Snapshots,
     pub(super) history: Mutex<History>,
@@ -90,12 +90,16 @@ impl Service for Bridge {
 
 impl Bridge {
     async fn respond(self: &Arc<Self>, request: &Parts, peer: SocketAddr) -> Response<Body> {
-        let access = match self.guard.check(request) {
-            Ok(access) => access,
+        let door = match self.guard.check(request) {
+            Ok(door) => self.doors.get(door).ok_or(Refusal::Secret),
+            Err(refusal) => Err(refusal),
+        };
+        let door = match door {
+            Ok(door) => door,
             Err(refusal) => {
                 let host = request.headers.get(HOST);
                 tracing::warn!(%peer, ?host, ?refusal, "turned away");
-                return refuse(refusal);
+                return refuse(refusal, request);
             }
         };
         if !matches!(request.method, Method::GET | Method::HEAD) {
@@ -106,21 +110,21 @@ impl Bridge {
         }
         let (reference, path) = match Target::parse(request.uri.path()) {
             Ok(Target::File { reference, path }) => (reference, path),
-            Ok(Target::Home) => return say(StatusCode::OK, self.home()),
+            Ok(Target::Home) => return say(StatusCode::OK, home(door)),
             Ok(Target::Health) => return say(StatusCode::OK, "ok"),
             Ok(Target::Metrics) => return say(StatusCode::OK, self.metrics()),
+            Ok(Target::Failures) => return say(StatusCode::OK, door.failures.take()),
             Err(error) => return say(StatusCode::NOT_FOUND, error),
         };
-        let Some(reference) = self.allow.admit(&reference) else {
+        let Some(reference) = door.allow.admit(&reference) else {
             tracing::warn!(%peer, repository = %reference.repository(), "not allowed");
-            return say(
-                StatusCode::FORBIDDEN,
-                format_args!(
-                    "{} is not served here; name it when starting `ocirepo serve`, or a \
-                     prefix of it with --allow",
-                    reference.repository()
-                ),
+            let refused = format!(
+                "{} is not served here; name it when starting `ocirepo serve`, or a prefix of \
+                 it with --allow",
+                reference.repository()
             );
+            door.failures.note(&refused);
+            return say(StatusCode::FORBIDDEN, refused);
         };
         let path = match Href::from_path(&path) {
             Ok(path) => path,
@@ -130,23 +134,16 @@ impl Bridge {
             request,
             path,
             client: client_name(request, peer),
-            place: self.place(access, reference),
+            place: Place {
+                client: door.client.clone(),
+                key: format!("{} {reference}", door.name),
+                reference,
+            },
+            door,
         };
         match self.file(&asked).await {
             Ok(response) => response,
-            Err(failure) => self.failed(access, &asked, &failure),
-        }
-    }
-
-    fn place(&self, access: Access, reference: Reference) -> Place {
-        let (client, key) = match access {
-            Access::Anonymous => (&self.anonymous, format!("anonymous {reference}")),
-            Access::Trusted => (&self.trusted, format!("trusted {reference}")),
-        };
-        Place {
-            client: client.clone(),
-            reference,
-            key,
+            Err(failure) => failed(&asked, &failure),
         }
     }
 
@@ -252,7 +249,11 @@ impl Bridge {
                 self.blob(client, &blob).await?
             }
         };
-        facts.with_content(asked.request, found).await.map(Some)
+        let failures = &asked.door.failures;
+        facts
+            .with_content(asked.request, found, failures)
+            .await
+            .map(Some)
     }
 
     /// The content of a blob: from the cache, or on its way there.
@@ -385,41 +386,6 @@ impl Bridge {
         }
     }
 
-    fn failed(&self, access: Access, asked: &Asked<'_>, failure: &Failure) -> Response<Body> {
-        tracing::warn!(path = asked.path.path(), "{failure}");
-        let status = match (failure.exit(), access) {
-            (Exit::NotFound, _) => StatusCode::NOT_FOUND,
-            (Exit::Unauthorized, Access::Anonymous) => {
-                let mut response = say(
-                    StatusCode::UNAUTHORIZED,
-                    format_args!(
-                        "{failure}\nWhat the credentials stored here unlock is handed out to \
-                         clients that present the secret of this bridge as their password."
-                    ),
-                );
-                challenge(&mut response);
-                return response;
-            }
-            (Exit::Unavailable, _) => StatusCode::SERVICE_UNAVAILABLE,
-            _ => StatusCode::BAD_GATEWAY,
-        };
-        let mut response = say(status, failure);
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            let soon = http::HeaderValue::from_static("5");
-            response.headers_mut().insert(RETRY_AFTER, soon);
-        }
-        response
-    }
-
-    fn home(&self) -> String {
-        let mut text = "ocirepo serve: RPM repositories from OCI registries\n\n".to_owned();
-        text.push_str("baseurl=http://THIS-HOST/REGISTRY/NAME:TAG/ for:\n");
-        for line in self.allow.lines() {
-            text.push_str(&format!("  {line}\n"));
-        }
-        text
-    }
-
     fn metrics(&self) -> String {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         format!(
@@ -440,6 +406,8 @@ struct Asked<'a> {
     /// Tells clients apart.
     client: String,
     place: Place,
+    /// Who let it in.
+    door: &'a Door,
 }
 
 impl Asked<'_> {
@@ -460,7 +428,43 @@ fn client_name(request: &Parts, peer: SocketAddr) -> String {
     format!("{} {name}", peer.ip())
 }
 
-fn refuse(refusal: Refusal) -> Response<Body> {
+fn failed(asked: &Asked<'_>, failure: &Failure) -> Response<Body> {
+    tracing::warn!(path = asked.path.path(), "{failure}");
+    asked.door.failures.note(failure);
+    let status = match failure.exit() {
+        Exit::NotFound => StatusCode::NOT_FOUND,
+        Exit::Unauthorized if asked.door.secret.is_none() => {
+            let mut response = say(
+                StatusCode::UNAUTHORIZED,
+                format_args!(
+                    "{failure}\nWhat the credentials stored here unlock is handed out to \
+                     clients that present the secret of this bridge as their password."
+                ),
+            );
+            challenge(&mut response, asked.request);
+            return response;
+        }
+        Exit::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::BAD_GATEWAY,
+    };
+    let mut response = say(status, failure);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        let soon = http::HeaderValue::from_static("5");
+        response.headers_mut().insert(RETRY_AFTER, soon);
+    }
+    response
+}
+
+fn home(door: &Door) -> String {
+    let mut text = "ocirepo serve: RPM repositories from OCI registries\n\n".to_owned();
+    text.push_str("baseurl=http://THIS-HOST/REGISTRY/NAME:TAG/ for:\n");
+    for line in door.allow.lines() {
+        text.push_str(&format!("  {line}\n"));
+    }
+    text
+}
+
+fn refuse(refusal: Refusal, request: &Parts) -> Response<Body> {
     match refusal {
         Refusal::Host => say(
             StatusCode::MISDIRECTED_REQUEST,
@@ -472,15 +476,21 @@ fn refuse(refusal: Refusal) -> Response<Body> {
                 "the password must be the secret of this bridge; leave it out for what \
                  everybody may have",
             );
-            challenge(&mut response);
+            challenge(&mut response, request);
             response
         }
     }
 }
 
-fn challenge(response: &mut Response<Body>) {
+/// Asks for the secret, as a proxy does where the client takes the bridge for one.
+fn challenge(response: &mut Response<Body>, request: &Parts) {
     let challenge = http::HeaderValue::from_static("Basic realm=\"ocirepo serve\"");
-    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    if request.uri.authority().is_some() {
+        *response.status_mut() = StatusCode::PROXY_AUTHENTICATION_REQUIRED;
+        response.headers_mut().insert(PROXY_AUTHENTICATE, challenge);
+    } else {
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
 }
 
 fn say(status: StatusCode, text: impl std::fmt::Display) -> Response<Body> {

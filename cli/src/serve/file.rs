@@ -14,6 +14,7 @@ use http::{HeaderName, Method, Response, StatusCode};
 use ocirepo::Digest;
 
 use super::body;
+use super::door::Failures;
 use super::flight::Found;
 use super::range::Ranges;
 use crate::exit::Failure;
@@ -120,6 +121,7 @@ impl Facts {
         &self,
         request: &Parts,
         found: Found,
+        failures: &Failures,
     ) -> Result<Response<Body>, Arc<Failure>> {
         let failed = |error: std::io::Error| Arc::new(Failure::from(error));
         let file = match found {
@@ -129,7 +131,7 @@ impl Facts {
                     .size
                     .filter(|size| *size > SMALL && self.ranges(request, *size) == Ranges::Whole);
                 if let Some(size) = streamed {
-                    return self.whole(size, body::following(flight, size));
+                    return self.whole(size, body::following(flight, size, failures.clone()));
                 }
                 flight.verified().await?;
                 flight.file()

@@ -11,19 +11,19 @@ use http::uri::Authority;
 
 /// A name that no resolver knows (RFC 6761), for clients that reach the bridge as their
 /// proxy: their base URL then stays the same whatever port the bridge has.
-const PROXY_HOST: &str = "oci.ocirepo.invalid";
+pub(super) const PROXY_HOST: &str = "oci.ocirepo.invalid";
 
 /// The rules for one bridge.
 pub(super) struct Guard {
     /// Names the bridge goes by, in lower case.
     names: Vec<String>,
-    secret: Secret,
+    /// The secret of each door; a door without is open to whoever presents nothing.
+    secrets: Vec<Option<Secret>>,
 }
 
-/// What a client presents, as the password of Basic credentials, to get what the
-/// credentials stored on this machine unlock.
+/// What a client presents, as the password of Basic credentials, to be let in by a door.
 #[derive(Clone)]
-pub(super) struct Secret(String);
+pub(crate) struct Secret(String);
 
 impl Secret {
     pub(super) fn new(secret: String) -> Self {
@@ -44,34 +44,25 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What a client may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Access {
-    /// What everybody can have from the registry.
-    Anonymous,
-    /// What the stored credentials unlock, too.
-    Trusted,
-}
-
 /// Why a request is turned away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// 421: a name that is not ours, as in DNS rebinding.
     Host,
-    /// 401: credentials that are not the secret.
+    /// 401, or 407 as a proxy: no credentials where some are needed, or wrong ones.
     Secret,
 }
 
 impl Guard {
-    pub(super) fn new(names: &[String], secret: Secret) -> Self {
+    pub(super) fn new(names: &[String], secrets: Vec<Option<Secret>>) -> Self {
         Self {
             names: names.iter().map(|name| name.to_ascii_lowercase()).collect(),
-            secret,
+            secrets,
         }
     }
 
-    /// What the client may have, or why it is turned away.
-    pub(super) fn check(&self, request: &Parts) -> Result<Access, Refusal> {
+    /// The number of the door that lets the client in, or why it is turned away.
+    pub(super) fn check(&self, request: &Parts) -> Result<usize, Refusal> {
         if !self.knows_host(request) {
             return Err(Refusal::Host);
         }
@@ -79,17 +70,19 @@ impl Guard {
             .into_iter()
             .flat_map(|name| request.headers.get_all(name))
             .peekable();
-        if presented.peek().is_none() {
-            return Ok(Access::Anonymous);
-        }
-        let right = |value: &http::HeaderValue| {
-            password(value.as_bytes()).is_some_and(|password| self.secret.is(&password))
-        };
-        if presented.any(right) {
-            Ok(Access::Trusted)
+        let mut secrets = self.secrets.iter();
+        let door = if presented.peek().is_none() {
+            secrets.position(Option::is_none)
         } else {
-            Err(Refusal::Secret)
-        }
+            let presented: Vec<_> = presented
+                .filter_map(|value| password(value.as_bytes()))
+                .collect();
+            secrets.position(|secret| {
+                let right = |password: &String| secret.as_ref().is_some_and(|s| s.is(password));
+                presented.iter().any(right)
+            })
+        };
+        door.ok_or(Refusal::Secret)
     }
 
     /// Rebinding works with names only: whoever makes a browser ask for an address gets
@@ -134,8 +127,13 @@ mod tests {
     use super::*;
     use http::Request;
 
-    fn check(uri: &str, headers: &[(&str, &str)]) -> Result<Access, Refusal> {
-        let guard = Guard::new(&["Bridge.example".into()], Secret::new("s3cret".into()));
+    /// The numbers of the doors.
+    const ANONYMOUS: usize = 0;
+    const TRUSTED: usize = 1;
+
+    fn check(uri: &str, headers: &[(&str, &str)]) -> Result<usize, Refusal> {
+        let secrets = vec![None, Some(Secret::new("s3cret".into()))];
+        let guard = Guard::new(&["Bridge.example".into()], secrets);
         let mut request = Request::get(uri);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -154,11 +152,7 @@ mod tests {
             "bridge.EXAMPLE:80",
             "oci.ocirepo.invalid",
         ] {
-            assert_eq!(
-                check("/a", &[("host", host)]),
-                Ok(Access::Anonymous),
-                "{host}"
-            );
+            assert_eq!(check("/a", &[("host", host)]), Ok(ANONYMOUS), "{host}");
         }
     }
 
@@ -185,10 +179,7 @@ mod tests {
     #[test]
     fn the_request_line_of_a_proxy_request_counts() {
         let uri = "http://oci.ocirepo.invalid/ghcr.io/a:b/c";
-        assert_eq!(
-            check(uri, &[("host", "other.example")]),
-            Ok(Access::Anonymous)
-        );
+        assert_eq!(check(uri, &[("host", "other.example")]), Ok(ANONYMOUS));
         let uri = "http://evil.example/ghcr.io/a:b/c";
         assert_eq!(check(uri, &[("host", "localhost")]), Err(Refusal::Host));
     }
@@ -199,7 +190,7 @@ mod tests {
         let right = basic("anybody:s3cret");
         for name in ["authorization", "proxy-authorization"] {
             let headers = [("host", "localhost"), (name, &*right)];
-            assert_eq!(check("/a", &headers), Ok(Access::Trusted));
+            assert_eq!(check("/a", &headers), Ok(TRUSTED));
         }
         for wrong in [
             basic("s3cret:"),
@@ -210,5 +201,26 @@ mod tests {
             let headers = [("host", "localhost"), ("authorization", &*wrong)];
             assert_eq!(check("/a", &headers), Err(Refusal::Secret), "{wrong}");
         }
+    }
+
+    #[test]
+    fn without_an_open_door_everybody_needs_a_secret_and_each_has_its_own_door() {
+        let secrets = vec![
+            Some(Secret::new("one".into())),
+            Some(Secret::new("two".into())),
+        ];
+        let guard = Guard::new(&[], secrets);
+        let check = |password: Option<&str>| {
+            let mut request = Request::get("/a").header("host", "localhost");
+            if let Some(password) = password {
+                let value = format!("Basic {}", STANDARD.encode(format!("x:{password}")));
+                request = request.header("proxy-authorization", value);
+            }
+            guard.check(&request.body(()).unwrap().into_parts().0)
+        };
+        assert_eq!(check(None), Err(Refusal::Secret));
+        assert_eq!(check(Some("one")), Ok(0));
+        assert_eq!(check(Some("two")), Ok(1));
+        assert_eq!(check(Some("three")), Err(Refusal::Secret));
     }
 }

@@ -14,6 +14,8 @@ pub(super) enum Target {
     Health,
     /// `/-/metrics`
     Metrics,
+    /// `/-/failures`: what went wrong for this client since it asked last.
+    Failures,
     /// A file of a repository.
     File {
         /// The repository and its tag or digest. The scheme is a guess until the allow
@@ -53,6 +55,7 @@ impl Target {
             "" | "/" => return Ok(Self::Home),
             "/-/health" => return Ok(Self::Health),
             "/-/metrics" => return Ok(Self::Metrics),
+            "/-/failures" => return Ok(Self::Failures),
             _ => {}
         }
         let raw = raw.strip_prefix('/').ok_or(TargetError::Shape)?;

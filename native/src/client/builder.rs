@@ -140,6 +140,19 @@ impl ClientBuilder {
         self
     }
 
+    /// Trusts the given authorities alone, and not those of the system.
+    pub fn only_given_authorities(mut self) -> Self {
+        self.tls.closed = true;
+        self
+    }
+
+    /// Takes any certificate of any server. Only digests and signatures are left to tell
+    /// right content from wrong.
+    pub fn any_certificate(mut self) -> Self {
+        self.tls.unverified = true;
+        self
+    }
+
     /// Shows this certificate to every server that asks for one.
     pub fn client_certificate(mut self, certificate: ClientCertificate) -> Self {
         self.tls.client = Some(certificate);

@@ -75,12 +75,17 @@ impl AuthFile {
             }
             Err(error) => return Err(Error::io("read credentials from", path, error)),
         };
+        Self::parse(path, &bytes, format).map(Some)
+    }
+
+    /// Reads the content of a file; the path is for messages.
+    pub(super) fn parse(path: &Path, bytes: &[u8], format: Format) -> Result<Self> {
         if bytes.trim_ascii().is_empty() {
-            return Ok(Some(Self::default()));
+            return Ok(Self::default());
         }
         let parsed = match format {
-            Format::Auths => serde_json::from_slice::<Self>(&bytes),
-            Format::Legacy => serde_json::from_slice(&bytes).map(|auths| Self {
+            Format::Auths => serde_json::from_slice::<Self>(bytes),
+            Format::Legacy => serde_json::from_slice(bytes).map(|auths| Self {
                 auths,
                 ..Self::default()
             }),
@@ -94,7 +99,14 @@ impl AuthFile {
                 .to_owned(),
         })?;
         file.path = path.to_owned();
-        Ok(Some(file))
+        Ok(file)
+    }
+
+    /// The same with nothing but what it holds itself.
+    pub(super) fn without_helpers(mut self) -> Self {
+        self.helpers.clear();
+        self.store.clear();
+        self
     }
 
     /// The name of the helper that this file sets aside for one registry.

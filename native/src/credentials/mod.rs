@@ -74,6 +74,21 @@ impl CredentialStore {
         }
     }
 
+    /// Reads what somebody else found in their files, each given with its path, in this
+    /// order. Nothing is written, no variable counts, and helpers that the files name are
+    /// not asked. For programs that do not parse files of secrets themselves but hand them
+    /// to one with fewer rights.
+    pub fn with_contents(contents: impl IntoIterator<Item = (PathBuf, Vec<u8>)>) -> Self {
+        let places = contents
+            .into_iter()
+            .map(|(path, content)| Place::read_before(path, content));
+        Self {
+            environment: Environment::empty(PathBuf::new()),
+            places: places.collect(),
+            patience: PATIENCE,
+        }
+    }
+
     /// Sets how long a helper may take.
     pub fn helper_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
@@ -96,7 +111,7 @@ impl CredentialStore {
             }));
         }
         for place in &self.places {
-            let Some(file) = AuthFile::read(&place.path, place.format)? else {
+            let Some(file) = place.file()? else {
                 continue;
             };
             if let Some(name) = file.helper(registry)
@@ -128,7 +143,7 @@ impl CredentialStore {
             namespaces.extend(variables.namespace().map(str::to_owned));
         }
         for place in &self.places {
-            if let Ok(Some(file)) = AuthFile::read(&place.path, place.format) {
+            if let Ok(Some(file)) = place.file() {
                 namespaces.extend(file.namespaces().map(str::to_owned));
             }
         }
@@ -169,7 +184,7 @@ impl CredentialStore {
     pub async fn logout(&self, key: &str) -> Result<Vec<String>> {
         let mut forgotten = Vec::new();
         for place in &self.places {
-            let Some(file) = AuthFile::read(&place.path, place.format)? else {
+            let Some(file) = place.file()? else {
                 continue;
             };
             for name in [file.helper(key), file.store()].into_iter().flatten() {
@@ -178,7 +193,10 @@ impl CredentialStore {
                     forgotten.push(format!("docker-credential-{name}"));
                 }
             }
-            if place.format == file::Format::Auths && write::remove(&place.path, key)? {
+            if place.content.is_none()
+                && place.format == file::Format::Auths
+                && write::remove(&place.path, key)?
+            {
                 forgotten.push(place.path.display().to_string());
             }
         }

@@ -1,15 +1,21 @@
 //! Where credentials are kept, in the order in which the places are asked.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use super::file::Format;
+use zeroize::Zeroizing;
+
+use super::file::{AuthFile, Format};
 use crate::environment::Environment;
+use crate::error::Result;
 
 /// A file that may hold credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) path: PathBuf,
     pub(super) format: Format,
+    /// What is in it, where somebody else has read it.
+    pub(super) content: Option<Arc<Zeroizing<Vec<u8>>>>,
 }
 
 impl Place {
@@ -17,6 +23,33 @@ impl Place {
         Self {
             path,
             format: Format::Auths,
+            content: None,
+        }
+    }
+
+    /// A file that was read already; its name tells the format.
+    pub(super) fn read_before(path: PathBuf, content: Vec<u8>) -> Self {
+        let legacy = path.file_name().is_some_and(|name| name == ".dockercfg");
+        Self {
+            path,
+            format: if legacy {
+                Format::Legacy
+            } else {
+                Format::Auths
+            },
+            content: Some(Arc::new(Zeroizing::new(content))),
+        }
+    }
+
+    /// What it says now; `None` when there is no such file. What was read by somebody else
+    /// names no helpers: they would run as whoever reads now, who has no secrets of theirs.
+    pub(super) fn file(&self) -> Result<Option<AuthFile>> {
+        match &self.content {
+            Some(content) => {
+                let file = AuthFile::parse(&self.path, content, self.format)?;
+                Ok(Some(file.without_helpers()))
+            }
+            None => AuthFile::read(&self.path, self.format),
         }
     }
 }
@@ -39,6 +72,7 @@ pub(super) fn usual(environment: &Environment) -> Vec<Place> {
     places.extend(environment.home().map(|home| Place {
         path: home.join(".dockercfg"),
         format: Format::Legacy,
+        content: None,
     }));
     places
 }
@@ -46,7 +80,8 @@ pub(super) fn usual(environment: &Environment) -> Vec<Place> {
 /// Where a login is written: the first place that exists already, so that it is found
 /// before anything else, or a new `auth.json` that survives a restart.
 pub(super) fn to_write(places: &[Place], environment: &Environment) -> Option<PathBuf> {
-    let mut candidates = places.iter().filter(|place| place.format == Format::Auths);
+    let mut candidates =
+        (places.iter()).filter(|place| place.content.is_none() && place.format == Format::Auths);
     let existing = candidates.clone().find(|place| place.path.is_file());
     if let Some(place) = existing {
         return Some(place.path.clone());

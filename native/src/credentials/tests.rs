@@ -173,3 +173,23 @@ async fn a_namespace_is_kept_in_the_file_even_when_a_helper_keeps_the_rest() {
     assert_eq!(store.find("reg.example", Some("x")).await.unwrap(), None);
     assert_eq!(store.logout("reg.example/team").await.unwrap(), [place]);
 }
+
+#[tokio::test]
+async fn what_somebody_else_read_is_used_and_its_helpers_are_not_asked() {
+    // base64 of "first:p" and "old:p"
+    let auth = r#"{"credsStore": "no-such-helper", "credHelpers": {"a": "no-such-helper"},
+                   "auths": {"a": {"auth": "Zmlyc3Q6cA=="}}}"#;
+    let legacy = r#"{"a": {"auth": "b2xkOnA="}, "b": {"auth": "b2xkOnA="}}"#;
+    let store = CredentialStore::with_contents([
+        (PathBuf::from("/root/auth.json"), auth.into()),
+        (PathBuf::from("/root/.dockercfg"), legacy.into()),
+    ]);
+    let found = store.find("a", Some("x")).await.unwrap().unwrap();
+    assert_eq!(found.credentials.username(), Some("first"));
+    assert_eq!(found.place, "/root/auth.json");
+    let found = store.find("b", None).await.unwrap().unwrap();
+    assert_eq!(found.credentials.username(), Some("old"));
+    assert_eq!(store.find("c", None).await.unwrap(), None);
+    let login = store.login("a", &Credentials::basic("me", "p")).await;
+    assert!(login.is_err(), "there is nowhere to write to");
+}

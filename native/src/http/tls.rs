@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
 use crate::config::ClientCertificate;
@@ -18,6 +19,10 @@ use crate::error::{Error, Result};
 pub(crate) struct Tls {
     /// Authorities as PEM, each with the file it is from.
     pub(crate) authorities: Vec<(PathBuf, Vec<u8>)>,
+    /// Whether the system's roots do not count.
+    pub(crate) closed: bool,
+    /// Whether any certificate is taken.
+    pub(crate) unverified: bool,
     /// The client certificate.
     pub(crate) client: Option<ClientCertificate>,
 }
@@ -26,8 +31,17 @@ impl Tls {
     /// Makes the configuration of rustls.
     pub(super) fn config(&self, unverified: bool) -> Result<ClientConfig> {
         let provider = provider();
-        let verifier: Arc<dyn ServerCertVerifier> = if unverified {
+        let verifier: Arc<dyn ServerCertVerifier> = if unverified || self.unverified {
             Arc::new(Unverified(provider.clone()))
+        } else if self.closed {
+            let mut roots = RootCertStore::empty();
+            for root in self.roots()? {
+                let added = roots.add(root);
+                added.map_err(|error| Error::Setup(format!("not an authority: {error}")))?;
+            }
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+                .build()
+                .map_err(|error| Error::Setup(error.to_string()))?
         } else {
             let verifier = Verifier::new_with_extra_roots(self.roots()?, provider.clone());
             Arc::new(verifier.map_err(|error| {
@@ -88,7 +102,7 @@ fn with_identity(
 /// roots need be there.
 pub(super) fn plain() -> Result<ClientConfig> {
     Ok(builder(provider())?
-        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_root_certificates(RootCertStore::empty())
         .with_no_client_auth())
 }
 
