@@ -54,6 +54,17 @@ pub enum Error {
         /// What is wrong.
         message: String,
     },
+    /// The target of a copy has a later snapshot than the source.
+    Older {
+        /// The tag of the target.
+        place: String,
+        /// The sequence number it is at.
+        has: u64,
+        /// The sequence number of the source.
+        new: u64,
+    },
+    /// What was asked for cannot be done, as the message says.
+    Impossible(String),
     /// What was asked for is not there, though no registry said so.
     NotFound(String),
     /// A configuration file, or a variable of the environment, says something that
@@ -123,6 +134,17 @@ impl Error {
     pub fn is_not_found(&self) -> bool {
         self.kind() == Some(ErrorKind::NotFound)
     }
+
+    /// Whether a registry refused a manifest because it does not have what it lists.
+    pub(crate) fn is_unknown_content(&self) -> bool {
+        let Self::Registry(failure) = self else {
+            return false;
+        };
+        self.is_not_found()
+            || ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"]
+                .iter()
+                .any(|code| failure.has_code(code))
+    }
 }
 
 impl From<ocirepo::Error> for Error {
@@ -167,7 +189,12 @@ impl fmt::Display for Error {
             } => write!(f, "cannot {doing} {}: {source}", path.display()),
             Self::Stream { doing, source } => write!(f, "cannot {doing}: {source}"),
             Self::Directory { path, message } => write!(f, "{}: {message}", path.display()),
-            Self::NotFound(message) => f.write_str(message),
+            Self::Older { place, has, new } => write!(
+                f,
+                "{place} is at snapshot {has}, the source at {new}: that would lead its readers \
+                 back; see where {has} came from, or allow it with --allow-rollback"
+            ),
+            Self::NotFound(message) | Self::Impossible(message) => f.write_str(message),
             Self::Config {
                 place,
                 line,

@@ -8,6 +8,7 @@
 //! | content on disk by digest; what was seen last | [`cache`] |
 //! | RPM repositories | [`repository`] |
 //! | publishing them | [`publish`] |
+//! | copying repositories | [`mirror`] |
 //! | OCI image layouts in directories | [`oci_directory`] |
 //! | plain repositories, to be moved into a registry | [`import`] |
 //! | the environment as a value, for tests and sandboxes | [`environment`] |
@@ -29,6 +30,7 @@ pub mod error;
 mod exchange;
 mod http;
 pub mod import;
+pub mod mirror;
 pub mod oci_directory;
 mod partial;
 pub mod publish;

@@ -12,7 +12,7 @@ use super::error::Refusal;
 use super::sources::{Local, Sources};
 use super::{Event, Options};
 use crate::client::Client;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Blobs or manifests pushed at a time.
 const AT_ONCE: usize = 8;
@@ -170,7 +170,7 @@ impl<'a> Pusher<'a> {
         let mut result = self.put(push).await;
         for doubt in [Doubt::Refused, Doubt::Lied] {
             match result {
-                Err(error) if is_unknown_content(&error) => {
+                Err(error) if error.is_unknown_content() => {
                     tracing::info!(%error, "pushing what the manifest lists");
                     self.supply(push, doubt).await?;
                     result = self.put(push).await;
@@ -210,17 +210,6 @@ impl<'a> Pusher<'a> {
             });
         some_at_a_time(manifests, |manifest| Box::pin(self.manifest(manifest))).await
     }
-}
-
-/// Whether a registry refused a manifest because it does not have what it lists.
-fn is_unknown_content(error: &Error) -> bool {
-    let Error::Registry(failure) = error else {
-        return false;
-    };
-    error.is_not_found()
-        || ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"]
-            .iter()
-            .any(|code| failure.has_code(code))
 }
 
 /// Does the same with all, not all at once; the first that fails ends it.
