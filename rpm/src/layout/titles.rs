@@ -71,6 +71,22 @@ impl Titles {
         }
     }
 
+    /// Whether titles are base names: then they tell no paths.
+    pub(crate) fn are_base_names(&self) -> bool {
+        self.form == Form::BaseNames
+    }
+
+    /// Every file of the repository whose title says something, by path (or base name).
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Descriptor)> {
+        let prefix = match &self.form {
+            Form::Paths(prefix) => prefix,
+            Form::BaseNames => "",
+        };
+        self.layers
+            .iter()
+            .filter_map(move |(title, layer)| Some((title.strip_prefix(prefix)?, layer.as_ref()?)))
+    }
+
     /// The layer that holds the folder of metadata as an archive, if there is one.
     pub(crate) fn archive(&self) -> Option<&Descriptor> {
         let folder = REPODATA.trim_end_matches('/');

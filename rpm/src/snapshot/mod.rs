@@ -61,6 +61,7 @@ mod ask;
 mod error;
 mod mark;
 mod opening;
+mod others;
 mod resolve;
 
 use std::collections::BTreeMap;

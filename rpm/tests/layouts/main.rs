@@ -4,6 +4,7 @@
 
 mod format;
 mod open;
+mod others;
 mod publish;
 mod registry;
 mod trust;
