@@ -68,7 +68,15 @@ pub(crate) async fn start(
     ] {
         let text = format!("oci://{address}/{name}");
         let place = Location::parse(&text).map_err(Failure::failed)?;
-        publish::directory(&client, &source, place.reference(), Some(layout), None).await?;
+        publish::directory(
+            &client,
+            &source,
+            place.reference(),
+            Some(layout),
+            None,
+            None,
+        )
+        .await?;
         check(format!("published {text} in the {layout} layout"));
         let snapshot = read_back(&client, place.reference(), &source, &key).await?;
         check(format!(

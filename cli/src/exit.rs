@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use ocirepo::ErrorKind;
 use ocirepo_native::import::{ImportError, ImportErrorKind};
+use ocirepo_rpm::create::{SelectError, SelectErrorKind};
 use ocirepo_rpm::error::{MetadataError, MetadataErrorKind};
 use ocirepo_rpm::snapshot::{SnapshotError, SnapshotErrorKind};
 
@@ -157,6 +158,16 @@ impl From<ImportError> for Failure {
             ImportErrorKind::NotFound => Exit::NotFound,
             ImportErrorKind::Corrupt => Exit::Verification,
             ImportErrorKind::Unavailable => Exit::Unavailable,
+            _ => Exit::Failure,
+        };
+        Self::new(exit, error)
+    }
+}
+
+impl From<SelectError> for Failure {
+    fn from(error: SelectError) -> Self {
+        let exit = match error.kind() {
+            SelectErrorKind::NothingToRemove => Exit::NotFound,
             _ => Exit::Failure,
         };
         Self::new(exit, error)

@@ -7,6 +7,7 @@ mod arguments;
 mod client;
 mod clock;
 mod command;
+mod create;
 mod demo;
 mod download;
 mod exit;

@@ -1,12 +1,12 @@
 //! Publishing a directory that has `repodata`.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use indicatif::ProgressBar;
-use ocirepo::digest::{Algorithm, Digest, Hasher};
+use ocirepo::digest::Digest;
 use ocirepo::reference::{Reference, Selector, Tag};
 use ocirepo_native::Client;
 use ocirepo_native::publish::{self, Event, Local, Options, Prepared, Published, Sources};
@@ -21,6 +21,7 @@ use ocirepo_rpm::publish::{self as plan, Destination, File, Input, Package, Pare
 use ocirepo_rpm::repomd::Repomd;
 use ocirepo_rpm::snapshot::Snapshot;
 
+use crate::create::{hash, walk};
 use crate::exit::Failure;
 use crate::output::progress;
 use crate::repository;
@@ -33,6 +34,7 @@ pub(crate) async fn directory(
     reference: &Reference,
     layout: Option<Layout>,
     signer: Option<&Signer>,
+    mut dry_run: Option<&mut Option<plan::Plan>>,
 ) -> Result<Published, Failure> {
     let destination = destination(reference, layout)?;
     let mut scanned = {
@@ -64,6 +66,9 @@ pub(crate) async fn directory(
             date: None,
         };
         let plan = plan::plan(&input, to, parent.as_ref()).map_err(Failure::failed)?;
+        if let Some(planned) = dry_run.as_deref_mut() {
+            return Err(stop_before(plan, planned));
+        }
         Ok::<_, Failure>(Prepared {
             plan,
             sources: scanned.sources.clone(),
@@ -99,6 +104,13 @@ pub(crate) fn destination(
         layout,
         merges: Vec::new(),
     })
+}
+
+/// Keeps the plan of a dry run, and gives the failure that ends it before anything is
+/// pushed.
+pub(crate) fn stop_before(plan: plan::Plan, planned: &mut Option<plan::Plan>) -> Failure {
+    *planned = Some(plan);
+    Failure::new(crate::exit::Exit::Success, "")
 }
 
 /// What is known of the snapshot that is there. Its list of packages saves a question for
@@ -207,50 +219,6 @@ fn listed(package: &Described) -> Package {
         checksum: package.checksum,
         name: package.nevra.name.to_string(),
         source: source_name(Some(&*package.details.source_rpm), &package.nevra.name).to_owned(),
-    }
-}
-
-/// Every file below a directory but hidden ones, by its path with slashes.
-fn walk(
-    directory: &Path,
-    prefix: &str,
-    found: &mut BTreeMap<String, PathBuf>,
-) -> Result<(), Failure> {
-    let failed =
-        |error: io::Error| Failure::failed(format!("cannot list {}: {error}", directory.display()));
-    for entry in std::fs::read_dir(directory).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let name = entry.file_name();
-        let name = name.to_str().ok_or_else(|| {
-            Failure::failed(format!("{}: the name is not UTF-8", entry.path().display()))
-        })?;
-        if name.starts_with('.') {
-            continue;
-        }
-        let path = format!("{prefix}{name}");
-        // Follows links: createrepo_c does.
-        let metadata = std::fs::metadata(entry.path()).map_err(failed)?;
-        if metadata.is_dir() {
-            walk(&entry.path(), &format!("{path}/"), found)?;
-        } else {
-            found.insert(path, entry.path());
-        }
-    }
-    Ok(())
-}
-
-fn hash(path: &Path) -> io::Result<(Digest, u64)> {
-    let mut file = std::fs::File::open(path)?;
-    let mut hasher = Hasher::new(Algorithm::Sha256);
-    let mut piece = vec![0; 256 * 1024];
-    let mut size = 0;
-    loop {
-        let count = file.read(&mut piece)?;
-        if count == 0 {
-            return Ok((hasher.finish(), size));
-        }
-        hasher.update(piece.get(..count).unwrap_or_default());
-        size += count as u64;
     }
 }
 

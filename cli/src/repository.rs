@@ -135,7 +135,7 @@ pub(crate) fn verify(
 }
 
 /// Opens a metadata file of the snapshot for a reader that verifies it.
-async fn metadata_file(
+pub(crate) async fn metadata_file(
     client: &Client,
     snapshot: &Snapshot,
     record: &Record,

@@ -168,13 +168,18 @@ impl Key {
 
 /// The date of signatures: now, unless the build is to be reproducible.
 fn now() -> Result<u64, Failure> {
+    Ok(source_date_epoch()?.unwrap_or_else(crate::clock::now))
+}
+
+/// The date that a reproducible build is to have, in Unix seconds.
+pub(crate) fn source_date_epoch() -> Result<Option<u64>, Failure> {
     match std::env::var("SOURCE_DATE_EPOCH") {
-        Ok(text) => text.trim().parse().map_err(|_| {
+        Ok(text) => text.trim().parse().map(Some).map_err(|_| {
             Failure::usage(format!(
                 "SOURCE_DATE_EPOCH is `{text}`, which is no number of seconds"
             ))
         }),
-        Err(_) => Ok(crate::clock::now()),
+        Err(_) => Ok(None),
     }
 }
 

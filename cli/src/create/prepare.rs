@@ -1,0 +1,385 @@
+//! The new snapshot: which packages it has, what its metadata is, what to push.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ocirepo::Digest;
+use ocirepo_native::Client;
+use ocirepo_native::publish::{Local, Prepared, Sources};
+use ocirepo_rpm::create::{self, Change, Entry, Fate, Selection, records, select};
+use ocirepo_rpm::evr::Nevra;
+use ocirepo_rpm::href::Href;
+use ocirepo_rpm::layout::Layout;
+use ocirepo_rpm::layout::format::{REPOMD, SIGNATURE};
+use ocirepo_rpm::publish::{self, Destination, File, Input, Parent};
+use ocirepo_rpm::repomd::{Record, Repomd};
+use ocirepo_rpm::snapshot::Snapshot;
+use ocirepo_rpm::write;
+
+use super::before::Before;
+use super::file::{Compression, Written};
+use super::metadata::{Olds, Parts};
+use super::scan::Scanned;
+use crate::exit::Failure;
+use crate::output::note;
+use crate::signing::Signer;
+
+/// What to make of whatever snapshot is there.
+pub(crate) struct Request<'a> {
+    pub(crate) client: &'a Client,
+    /// The files that were given.
+    pub(crate) scanned: Scanned,
+    /// What else to change.
+    pub(crate) change: Change,
+    /// Metadata that was given.
+    pub(crate) given: Vec<Written>,
+    /// How to compress, if that was said.
+    pub(crate) compression: Option<Compression>,
+    /// Whether `filelists-ext` is wanted.
+    pub(crate) extended: bool,
+    /// The date of the repository, if it was said.
+    pub(crate) date: Option<u64>,
+    /// Whether that is meant although it lies behind the date of the snapshot before.
+    pub(crate) date_is_final: bool,
+    pub(crate) signer: Option<Signer>,
+    /// Where metadata is written.
+    pub(crate) directory: &'a Path,
+}
+
+/// What becomes of the packages.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Summary {
+    /// How many packages the repository has then.
+    pub(crate) packages: usize,
+    /// How many of the given ones it has already.
+    pub(crate) known: usize,
+    pub(crate) added: Vec<Nevra>,
+    /// What is left out on demand.
+    pub(crate) removed: Vec<Nevra>,
+    pub(crate) replaced: Vec<Nevra>,
+    /// What is left out for its age, old or new.
+    pub(crate) outdated: Vec<Nevra>,
+}
+
+/// The new metadata.
+struct Metadata {
+    repomd: Repomd,
+    raw: Vec<u8>,
+    /// Records of files that were written now, and where they are.
+    written: BTreeMap<Href, Written>,
+}
+
+impl Request<'_> {
+    /// Makes the new snapshot on top of the one that is there.
+    pub(crate) async fn prepare(
+        &mut self,
+        snapshot: Option<&Snapshot>,
+        to: &Destination,
+    ) -> Result<(Prepared, Summary), Failure> {
+        let mut before = match snapshot {
+            Some(snapshot) => Some(Before::read(self.client, snapshot).await?),
+            None => None,
+        };
+        let entries = before
+            .as_mut()
+            .map(|before| std::mem::take(&mut before.entries));
+        let old = entries.unwrap_or_default();
+        let selection = select(&old, &self.scanned.new, &self.change).map_err(Failure::from)?;
+        if before.is_none() && selection.count() == 0 {
+            return Err(Failure::not_found(format!(
+                "there is no repository at {}:{} to change, and no package to begin one with",
+                to.repository, to.tag
+            )));
+        }
+        // Done on top of this snapshot. Another publisher may do the same meanwhile.
+        for removal in &mut self.change.remove {
+            removal.required = false;
+        }
+        let metadata = self.metadata(before.as_ref(), &old, &selection).await?;
+        let (prepared, packages) = (Sources::new(), self.packages(&old, &selection));
+        let mut files = Files {
+            files: Vec::new(),
+            sources: prepared,
+        };
+        self.add_metadata(&mut files, before.as_mut(), snapshot, &metadata)
+            .await?;
+        self.add_packages(&mut files, before.as_mut(), &old, &selection)
+            .await?;
+        self.add_others(&mut files, before.as_ref()).await?;
+        let input = Input {
+            files: files.files,
+            repomd: &metadata.repomd,
+            packages,
+            date: None,
+        };
+        // A tree beside another layout of the same repository would be two repositories.
+        let layout = to.layout.or(before
+            .as_ref()
+            .map(|before| before.snapshot.layout())
+            .filter(|layout| *layout == Layout::Tree));
+        let to = Destination {
+            layout,
+            ..to.clone()
+        };
+        let parent = before.as_ref().map(|before| Parent::of(&before.snapshot));
+        let plan = publish::plan(&input, &to, parent.as_ref()).map_err(Failure::failed)?;
+        let summary = self.summary(&old, &selection);
+        let sources = files.sources;
+        Ok((Prepared { plan, sources }, summary))
+    }
+
+    /// The new metadata: of packages only if there are others than before.
+    async fn metadata(
+        &self,
+        before: Option<&Before<'_>>,
+        old: &[Entry],
+        selection: &Selection,
+    ) -> Result<Metadata, Failure> {
+        let repomd = before.map(|before| before.snapshot.repomd());
+        let written = match self.is_as_wanted(repomd, selection) {
+            true => None,
+            false => Some(self.write(before, old, selection).await?),
+        };
+        let given = || self.given.iter().map(|written| written.record.clone());
+        if let (None, Some(before)) = (&written, before)
+            && records::has(before.snapshot.repomd(), &given().collect::<Vec<_>>())
+        {
+            return Ok(Metadata {
+                repomd: before.snapshot.repomd().clone(),
+                raw: before.snapshot.raw_repomd().to_vec(),
+                written: BTreeMap::new(),
+            });
+        }
+        let date = self.date_of(repomd, old, selection);
+        let dated = |record: Record| Record {
+            timestamp: Some(date),
+            ..record
+        };
+        let of_packages = written.as_ref().map(|written| {
+            let records = written.iter().map(|written| written.record.clone());
+            records.map(dated).collect()
+        });
+        let repomd = records::assemble(repomd, of_packages, given().map(dated).collect(), date);
+        let written = written.into_iter().flatten().chain(self.given.clone());
+        Ok(Metadata {
+            raw: write::repomd(&repomd).into_bytes(),
+            repomd,
+            written: written
+                .map(|written| (written.record.location.clone(), written))
+                .collect(),
+        })
+    }
+
+    /// Whether what the repository says of its packages may stay.
+    fn is_as_wanted(&self, repomd: Option<&Repomd>, selection: &Selection) -> bool {
+        let Some(repomd) = repomd else { return false };
+        let compressed_so = |wanted| {
+            let records = repomd.records.iter();
+            let mut records =
+                records.filter(|record| ["primary", "filelists", "other"].contains(&&*record.kind));
+            records.all(|record| Compression::of(record) == Some(wanted))
+        };
+        selection.is_unchanged()
+            && self.compression.is_none_or(compressed_so)
+            && (!self.extended || repomd.record("filelists-ext").is_some())
+    }
+
+    /// Writes what the repository says of its packages.
+    async fn write(
+        &self,
+        before: Option<&Before<'_>>,
+        old: &[Entry],
+        selection: &Selection,
+    ) -> Result<Vec<Written>, Failure> {
+        let mut olds = Olds::default();
+        let mut extended = self.extended;
+        if let Some(before) = before {
+            olds.primary = Some(before.metadata("primary").await?);
+            olds.filelists = Some(before.metadata("filelists").await?);
+            olds.other = Some(before.metadata("other").await?);
+            if before.snapshot.repomd().record("filelists-ext").is_some() {
+                extended = true;
+                olds.extended = Some(Some(before.metadata("filelists-ext").await?));
+            } else if extended && selection.kept() > 0 {
+                return Err(Failure::failed(format!(
+                    "{} has packages without the checksums of files that filelists-ext lists; \
+                     publish it anew from all packages",
+                    before.snapshot.repository()
+                )));
+            }
+        }
+        if extended && olds.extended.is_none() {
+            olds.extended = Some(None);
+        }
+        let parts = Parts {
+            selection,
+            old,
+            new: &self.scanned.new,
+            spool: &self.scanned.spool,
+            directory: self.directory,
+            compression: self.compression.unwrap_or(Compression::Gz),
+        };
+        tokio::task::block_in_place(|| parts.write(olds))
+    }
+
+    fn date_of(&self, repomd: Option<&Repomd>, old: &[Entry], selection: &Selection) -> u64 {
+        let kept = old.iter().zip(&selection.old);
+        let kept = kept.filter(|(_, fate)| **fate == Fate::In);
+        let added = selection.added.iter();
+        let added = added.filter_map(|at| self.scanned.new.get(*at));
+        let packages = kept
+            .map(|(entry, _)| entry)
+            .chain(added.map(|new| &new.entry));
+        let repomd = repomd.filter(|_| !self.date_is_final);
+        records::date(repomd, self.date, packages)
+    }
+
+    /// What the plan wants to know of packages.
+    fn packages(&self, old: &[Entry], selection: &Selection) -> Vec<publish::Package> {
+        let kept = old.iter().zip(&selection.old);
+        let kept = kept.filter(|(_, fate)| **fate == Fate::In);
+        let added = selection.added.iter();
+        let added = added.filter_map(|at| self.scanned.new.get(*at));
+        kept.map(|(entry, _)| entry.into())
+            .chain(added.map(|new| (&new.entry).into()))
+            .collect()
+    }
+
+    async fn add_metadata(
+        &self,
+        files: &mut Files,
+        mut before: Option<&mut Before<'_>>,
+        snapshot: Option<&Snapshot>,
+        metadata: &Metadata,
+    ) -> Result<(), Failure> {
+        for record in &metadata.repomd.records {
+            let path = &record.location;
+            if let Some(written) = metadata.written.get(path) {
+                let digest = record.checksum.to_digest();
+                let (Some(digest), Some(size)) = (digest, record.size) else {
+                    continue;
+                };
+                let local = Local::File(written.file.clone());
+                files.add(path.clone(), digest, size, Some(local));
+            } else if let Some(before) = before.as_deref_mut() {
+                let (file, local) = before.file(path).await?;
+                files.add(file.path, file.digest, file.size, local);
+            }
+        }
+        let path = Href::from_path(SIGNATURE).map_err(Failure::failed)?;
+        if let Some(signer) = &self.signer {
+            let signature = signer.signature(self.client, &metadata.raw, snapshot);
+            files.add_bytes(path, signature.await?);
+        } else if let Some(before) = before {
+            let signature = before.signature(&path).await?;
+            let is_same = before.snapshot.raw_repomd() == metadata.raw;
+            match signature {
+                Some((file, local)) if is_same => {
+                    files.add(file.path, file.digest, file.size, local);
+                }
+                Some(_) => note(
+                    "warning",
+                    "the repository was signed, and its metadata has changed; without \
+                     --sign-key or --sign-command it is no longer signed",
+                ),
+                None => {}
+            }
+        }
+        let path = Href::from_path(REPOMD).map_err(Failure::failed)?;
+        files.add_bytes(path, metadata.raw.clone());
+        Ok(())
+    }
+
+    async fn add_packages(
+        &self,
+        files: &mut Files,
+        before: Option<&mut Before<'_>>,
+        old: &[Entry],
+        selection: &Selection,
+    ) -> Result<(), Failure> {
+        if let Some(before) = before {
+            for (entry, fate) in old.iter().zip(&selection.old) {
+                if *fate == Fate::In {
+                    let file = before.package(entry).await?;
+                    files.add(file.path, file.digest, file.size, None);
+                }
+            }
+        }
+        for at in &selection.added {
+            let (new, file) = (self.scanned.new.get(*at), self.scanned.files.get(*at));
+            if let (Some(create::New { entry, .. }), Some(file)) = (new, file)
+                && let Some(digest) = entry.checksum.to_digest()
+            {
+                let local = Local::File(file.clone());
+                files.add(entry.location.clone(), digest, entry.size, Some(local));
+            }
+        }
+        Ok(())
+    }
+
+    /// Keys and images: those that were given, and those that are there.
+    async fn add_others(
+        &self,
+        files: &mut Files,
+        before: Option<&Before<'_>>,
+    ) -> Result<(), Failure> {
+        let mut others = match before {
+            Some(before) => before.others().await?,
+            None => BTreeMap::new(),
+        };
+        for file in &files.files {
+            others.remove(&file.path);
+        }
+        for (path, (file, local)) in &self.scanned.others {
+            others.remove(path);
+            let local = Local::File(local.clone());
+            files.add(path.clone(), file.digest, file.size, Some(local));
+        }
+        for file in others.into_values() {
+            files.add(file.path, file.digest, file.size, None);
+        }
+        Ok(())
+    }
+
+    fn summary(&self, old: &[Entry], selection: &Selection) -> Summary {
+        let olds = || old.iter().zip(&selection.old);
+        let news = || self.scanned.new.iter().zip(&selection.new);
+        let of = |wanted: Fate| {
+            let olds = olds().filter(move |(_, fate)| **fate == wanted);
+            olds.map(|(entry, _)| entry.nevra.clone())
+        };
+        let outdated = news().filter(|(_, fate)| **fate == Fate::Outdated);
+        let added = selection.added.iter();
+        let added = added.filter_map(|at| self.scanned.new.get(*at));
+        Summary {
+            packages: selection.count(),
+            known: news().filter(|(_, fate)| **fate == Fate::Known).count(),
+            added: added.map(|new| new.entry.nevra.clone()).collect(),
+            removed: of(Fate::Removed).collect(),
+            replaced: of(Fate::Replaced).collect(),
+            outdated: of(Fate::Outdated)
+                .chain(outdated.map(|(new, _)| new.entry.nevra.clone()))
+                .collect(),
+        }
+    }
+}
+
+/// The files of the new snapshot.
+struct Files {
+    files: Vec<File>,
+    sources: Sources,
+}
+
+impl Files {
+    fn add(&mut self, path: Href, digest: Digest, size: u64, local: Option<Local>) {
+        if let Some(local) = local {
+            self.sources.insert(path.path(), local);
+        }
+        self.files.push(File { path, digest, size });
+    }
+
+    fn add_bytes(&mut self, path: Href, content: Vec<u8>) {
+        let (digest, size) = (Digest::of(&content), content.len() as u64);
+        self.add(path, digest, size, Some(Local::Bytes(content.into())));
+    }
+}
