@@ -161,7 +161,17 @@ impl Service for Shared {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |elapsed| elapsed.as_secs());
+        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+        let received = body.len();
         let mut response = self.lock().handle(now, Request::from_parts(parts, body));
+        tracing::info!(
+            %method,
+            path,
+            status = response.status().as_u16(),
+            received,
+            sent = response.body().len(),
+            "request"
+        );
         if !reads && response.status().is_success() {
             // Whoever reads the answer may count on it after a crash.
             self.keep().await?;

@@ -2,6 +2,7 @@
 //!
 //! Only the standard library, so that the first command on a new machine starts at once.
 
+mod bench;
 mod check;
 mod demo;
 mod report;
@@ -24,6 +25,10 @@ usage: cargo xtask <command>
   check                 formatting, lints, docs, dependencies, targets, packaging; no services
   e2e [FILTER]          only the end-to-end tests, those whose name contains FILTER
   conformance           only the table of the distribution specification, against docker-registry
+  bench publish [--packages N]... [--layout L] [--registry ocirepo|docker]
+                        what publishing, updating and reading a synthetic repository costs
+  bench createrepo [--packages N]
+                        how long making metadata takes, beside createrepo_c
   core-dependencies     write docs/core-dependencies.txt anew, after a deliberate change";
 
 fn main() -> ExitCode {
@@ -33,6 +38,18 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let mut report = Report::default();
+    let bench = rest.split_first().filter(|_| command == "bench");
+    if let Some((what, rest)) = bench {
+        match what.as_str() {
+            "publish" => bench::publish(&mut report, rest),
+            "createrepo" => bench::createrepo(&mut report, rest),
+            _ => {
+                eprintln!("{USAGE}");
+                return ExitCode::from(2);
+            }
+        }
+        return report.close();
+    }
     match (command.as_str(), rest) {
         ("setup", []) => setup::all(&mut report),
         ("demo", rest) => demo::demo(&mut report, rest),

@@ -1,0 +1,86 @@
+//! What publishing costs: requests, bytes, time and memory.
+
+mod createrepo;
+mod measure;
+mod publish;
+mod random;
+mod rpmfile;
+mod synthetic;
+mod table;
+
+use std::path::PathBuf;
+
+use crate::report::{Failure, Outcome, Report};
+use crate::run::{cargo, run, target_dir};
+
+/// Optimised, but without the link-time optimisation of a release, which takes minutes.
+const PROFILE: &str = "e2e";
+
+/// How many packages, when nobody says.
+const SIZES: &[usize] = &[5_000, 20_000, 80_000];
+
+/// Publishes, updates and reads synthetic repositories, and writes what each step costs to
+/// `target/bench/publish.json`.
+pub(crate) fn publish(report: &mut Report, arguments: &[String]) {
+    report.step("bench publish", || {
+        let mut options = publish::Options::default();
+        let mut sizes = Vec::new();
+        let mut arguments = arguments.iter();
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().ok_or(format!("{argument} takes a value"));
+            match argument.as_str() {
+                "--packages" => sizes.push(number(value()?)?),
+                "--layout" => options.layout = value()?.clone(),
+                "--registry" => options.registry = publish::Registry::named(value()?)?,
+                other => return Err(format!("unknown argument {other}")),
+            }
+        }
+        if sizes.is_empty() {
+            sizes.extend_from_slice(SIZES);
+        }
+        let program = program()?;
+        let rows = publish::all(&program, &sizes, &options)?;
+        let results = bench_dir().join("publish.json");
+        table::write(&rows, &results)
+            .map_err(|error| format!("cannot write {}: {error}", results.display()))?;
+        println!("\n{}", table::markdown(&rows));
+        println!("    also in {}", results.display());
+        Ok(Outcome::Done)
+    });
+}
+
+/// Makes metadata of the same packages with `ocirepo createrepo` and createrepo_c, in turns.
+pub(crate) fn createrepo(report: &mut Report, arguments: &[String]) {
+    report.step("bench createrepo", || {
+        let packages = match arguments {
+            [] => 2_000,
+            [option, value] if option == "--packages" => number(value)?,
+            _ => return Err("usage: cargo xtask bench createrepo [--packages N]".to_owned()),
+        };
+        let program = program()?;
+        createrepo::compare(&program, packages).map_err(|error| error.to_string())?;
+        Ok(Outcome::Done)
+    });
+}
+
+/// The program that is measured: what `OCIREPO_BIN` names, or else what is built here.
+fn program() -> Result<PathBuf, Failure> {
+    if let Some(program) = std::env::var_os("OCIREPO_BIN") {
+        return Ok(program.into());
+    }
+    let build = ["build", "--quiet", "--profile", PROFILE];
+    run(cargo(build).args(["--package", "ocirepo-cli"]))?;
+    Ok(target_dir().join(PROFILE).join("ocirepo"))
+}
+
+/// Where what is made for measuring is kept.
+fn bench_dir() -> PathBuf {
+    target_dir().join("bench")
+}
+
+fn number(text: &str) -> Result<usize, Failure> {
+    match text.replace('_', "").parse() {
+        Ok(number) if number >= 10 => Ok(number),
+        _ => Err(format!("`{text}` is no number of packages; at least 10")),
+    }
+}
