@@ -29,9 +29,10 @@ pub(super) fn files(header: &Index, options: &HeaderOptions) -> Result<Vec<File>
     for path in Paths::of(header)? {
         let path = path?;
         size = size.saturating_add(path.len());
-        if size > options.paths || files.len() >= options.limits.entries {
+        let longest = options.limits.text / 2;
+        if size > options.paths || path.len() > longest || files.len() >= options.limits.entries {
             return Err(HeaderError::too_large(format!(
-                "it has more than {} files, or {} bytes of paths",
+                "it has more than {} files, {} bytes of paths, or {longest} of one",
                 options.limits.entries, options.paths
             )));
         }
@@ -48,7 +49,7 @@ pub(super) fn files(header: &Index, options: &HeaderOptions) -> Result<Vec<File>
         files.push(File {
             path: text::decode(&path).into(),
             kind,
-            checksum: digests.next()?,
+            checksum: digests.next().flatten(),
         });
     }
     Ok(files)
@@ -116,21 +117,19 @@ impl<'a> Digests<'a> {
             texts: header.texts(IndexTag::RPMTAG_FILEDIGESTS as u32)?,
         })
     }
+}
 
-    fn next(&mut self) -> Result<Option<Box<Checksum>>, HeaderError> {
-        let (Some(kind), Some(raw)) = (self.kind, self.texts.next()) else {
-            return Ok(None);
-        };
-        if raw.is_empty() {
-            return Ok(None);
-        }
-        let hex = std::str::from_utf8(raw).unwrap_or_default();
-        match Checksum::from_hex(kind, hex) {
-            Ok(checksum) => Ok(Some(Box::new(checksum))),
-            Err(error) => Err(HeaderError::malformed(format!(
-                "the checksum of a file of it is none: {error}"
-            ))),
-        }
+impl Iterator for Digests<'_> {
+    type Item = Option<Box<Checksum>>;
+
+    /// What is no checksum of its kind is left out: nothing but `filelists-ext` has them, so
+    /// it is no reason to refuse a package.
+    fn next(&mut self) -> Option<Self::Item> {
+        let hex = std::str::from_utf8(self.texts.next()?).unwrap_or_default();
+        let checksum = self
+            .kind
+            .and_then(|kind| Checksum::from_hex(kind, hex).ok());
+        Some(checksum.map(Box::new))
     }
 }
 

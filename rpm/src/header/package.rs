@@ -43,17 +43,14 @@ pub(super) fn draft(front: &Front, options: &HeaderOptions) -> Result<Draft, Hea
 
 fn nevra(front: &Front) -> Result<Nevra, HeaderError> {
     let header = &front.header;
-    let required = |tag: IndexTag, what: &str| match header.text(tag as u32)? {
-        None | Some([]) => Err(HeaderError::malformed(format!(
-            "its header has no {what}, which every package has"
-        ))),
-        Some(raw) => Ok(Arc::<str>::from(text::attribute(raw, what)?)),
-    };
-    let is_source = match header.number(IndexTag::RPMTAG_SOURCEPACKAGE as u32)? {
-        Some(flag) => flag != 0,
-        // Packages of old say it by naming no source package. What the lead says counts for
-        // nothing, here as with rpm.
-        None => !header.has(IndexTag::RPMTAG_SOURCERPM as u32),
+    let required = |tag: IndexTag, what: &str| {
+        let raw = header.text(tag as u32)?.unwrap_or_default();
+        match text::attribute(raw, what)?.as_str() {
+            "" => Err(HeaderError::malformed(format!(
+                "its header has no {what}, which every package has"
+            ))),
+            text => Ok(Arc::<str>::from(text)),
+        }
     };
     let epoch = header.number(IndexTag::RPMTAG_EPOCH as u32)?.unwrap_or(0);
     Ok(Nevra {
@@ -64,11 +61,27 @@ fn nevra(front: &Front) -> Result<Nevra, HeaderError> {
             version: required(IndexTag::RPMTAG_VERSION, "version")?,
             release: required(IndexTag::RPMTAG_RELEASE, "release")?,
         },
-        arch: match is_source {
+        arch: match is_source(header)? {
             true => "src".into(),
             false => required(IndexTag::RPMTAG_ARCH, "architecture")?,
         },
     })
+}
+
+/// Whether it is a source package. Old ones do not say so, but name no source package of
+/// their own, and files without a directory. What the lead says counts for nothing, here as
+/// with rpm.
+fn is_source(header: &Index) -> Result<bool, HeaderError> {
+    if let Some(flag) = header.number(IndexTag::RPMTAG_SOURCEPACKAGE as u32)? {
+        return Ok(flag != 0);
+    }
+    if header.has(IndexTag::RPMTAG_SOURCERPM as u32) {
+        return Ok(false);
+    }
+    let directory = header.text(IndexTag::RPMTAG_DIRNAMES as u32)?;
+    let whole = header.text(IndexTag::RPMTAG_OLDFILENAMES as u32)?;
+    let relative = |path: &[u8]| !path.starts_with(b"/");
+    Ok(directory.is_some_and(<[u8]>::is_empty) || whole.is_some_and(relative))
 }
 
 /// Sizes beyond 4 GiB have tags of their own. The size of the payload of old stands in the
