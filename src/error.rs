@@ -35,6 +35,8 @@ pub enum ErrorKind {
     Capability,
     /// A redirect leads back from https to http, or there are too many.
     Redirect,
+    /// What was to be replaced is not what the caller expected (412 to a condition).
+    Conflict,
     /// The registry refuses the request as it stands (other 4xx).
     Refused,
     /// The registry does not offer this (405 or 501 without an alternative).

@@ -205,7 +205,14 @@ impl Registry {
         let (digest, mut tags) = match Reference::parse(ask, reference)? {
             Reference::Digest(digest) => (digest, Vec::new()),
             Reference::Tag(tag) => {
-                check_conditions(ask, tag, self.store.tagged(name, tag))?;
+                let tagged = self.store.tagged(name, tag);
+                check_conditions(ask, tag, tagged)?;
+                if tagged.is_some() && ask.has(&Quirk::TagsImmutable) {
+                    return Err(Refusal::bad_request(
+                        Code::TagInvalid,
+                        format!("the tag {tag} exists and is immutable"),
+                    ));
+                }
                 (Digest::of(&ask.body), vec![tag])
             }
         };
@@ -309,6 +316,9 @@ impl Registry {
 /// Refuses to move a tag that is not where the client believes it is: clients that
 /// update a referrers tag may say so (section "Referrers Tag Schema").
 fn check_conditions(ask: &Ask, tag: &str, current: Option<Digest>) -> Result<(), Refusal> {
+    if ask.has(&Quirk::ConditionsIgnored) {
+        return Ok(());
+    }
     let etag = current.map(|digest| format!("\"{digest}\""));
     let names_it = |header: &str| {
         let mut tags = header.split(',').map(str::trim);

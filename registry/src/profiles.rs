@@ -15,6 +15,7 @@ pub fn docker_registry() -> Registry {
     });
     for quirk in [
         Quirk::AcceptEnforced,
+        Quirk::ConditionsIgnored,
         Quirk::ForeignLayersRefused,
         Quirk::InvalidReferenceFails,
         Quirk::MountNeedsFrom,

@@ -205,6 +205,12 @@ pub enum Quirk {
     PagingIgnored,
     /// `Range` is ignored: 200 with the whole blob.
     RangeIgnored,
+    /// `If-Match` and `If-None-Match` of a manifest `PUT` are not looked at (nearly every
+    /// registry).
+    ConditionsIgnored,
+    /// A tag that exists stays where it is: 400, even for the manifest it points at (ECR,
+    /// Harbor and Quay, where they are told to).
+    TagsImmutable,
     /// Manifests over this many bytes are answered 413 (1 MiB is a usual cap).
     ManifestLimit(usize),
     /// Manifests of more layers are answered 400 (caps near 500 exist).

@@ -1,6 +1,6 @@
 //! Manifests: pull, check, push, delete (end-3, end-7, end-9).
 
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderValue, Method, StatusCode};
 
 use super::{
@@ -37,6 +37,35 @@ pub fn put(repository: &Repository, selector: &Selector, document: &Manifest) ->
         call = call.header(CONTENT_TYPE, kind);
     }
     call.body(Body::Bytes(document.raw().to_vec()))
+}
+
+/// What must be at a tag for a manifest to be put there (RFC 9110, section 13.1).
+///
+/// The distribution specification leaves this to registries, and most ignore it; those
+/// that look at it answer 412 where it does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// The manifest with this digest, which registries give as the `ETag` (`If-Match`).
+    Digest(Digest),
+    /// Nothing (`If-None-Match: *`).
+    Absent,
+}
+
+/// Pushes a manifest as [`put`] does, if the condition holds or the registry ignores it.
+pub fn put_if(
+    repository: &Repository,
+    selector: &Selector,
+    document: &Manifest,
+    condition: &Condition,
+) -> Call {
+    let call = put(repository, selector, document);
+    match condition {
+        Condition::Digest(digest) => call.header(
+            IF_MATCH,
+            HeaderValue::try_from(format!("\"{digest}\"")).expect("digests are legal in a field"),
+        ),
+        Condition::Absent => call.header(IF_NONE_MATCH, HeaderValue::from_static("*")),
+    }
 }
 
 /// Deletes a manifest by its digest, or a tag alone (end-9, "Content Management").
@@ -146,6 +175,20 @@ mod tests {
         assert_eq!(line(&call), "PUT /v2/me/repo/manifests/el9");
         assert_eq!(field(&call, "content-type"), Some(media_type::OCI_INDEX));
         assert_eq!(call.body, Body::Bytes(INDEX.to_vec()));
+    }
+
+    #[test]
+    fn a_condition_is_a_header_of_its_own() {
+        let manifest = Manifest::parse(None, INDEX.to_vec()).unwrap();
+        let call = |condition| put_if(&repository(), &tag(), &manifest, &condition);
+        let replaced = call(Condition::Digest(some_digest()));
+        let etag = format!("\"{}\"", some_digest());
+        assert_eq!(field(&replaced, "if-match"), Some(etag.as_str()));
+        assert_eq!(field(&replaced, "if-none-match"), None);
+        let first = call(Condition::Absent);
+        assert_eq!(field(&first, "if-match"), None);
+        assert_eq!(field(&first, "if-none-match"), Some("*"));
+        assert_eq!(first.body, Body::Bytes(INDEX.to_vec()));
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod graphs;
 use std::fmt;
 use std::marker::PhantomData;
 
+pub use crate::endpoint::manifests::Condition;
 pub use copy::BlobCopy;
 pub(crate) use copy::{CopyBlob, CopyManifest};
 pub(crate) use delete::Delete;
@@ -51,7 +52,7 @@ use crate::capabilities::Capabilities;
 use crate::clock::Now;
 use crate::digest::Digest;
 use crate::endpoint;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::exchange::{Call, Head};
 use crate::reference::{Registry, Repository, Selector};
 use crate::retry::Cause;
@@ -263,6 +264,16 @@ impl Response {
     /// The error that a status stands for which the machine has no use for.
     pub(crate) fn failure(&self) -> Error {
         endpoint::failure(&self.head, &self.body, &self.url)
+    }
+
+    /// The error of a condition that does not hold.
+    pub(crate) fn conflict(&self) -> Error {
+        let failure = self.failure();
+        let message = "what is there is not what was to be replaced; look again at what is there";
+        let conflict = Error::new(ErrorKind::Conflict, message).status(self.status());
+        conflict
+            .at(self.head.url.as_ref().unwrap_or(&self.url))
+            .registry(failure.registry_errors().to_vec())
     }
 }
 

@@ -11,6 +11,7 @@
 use super::{Env, Machine, Outgoing, Response, Step, Take, named};
 use crate::auth::scope::Scope;
 use crate::descriptor::Descriptor;
+use crate::endpoint::manifests::Condition;
 use crate::endpoint::{manifests, referrers};
 use crate::error::{Error, ErrorKind};
 use crate::manifest::{ImageIndex, Manifest};
@@ -21,6 +22,7 @@ pub(crate) struct PushManifest {
     repository: Repository,
     selector: Selector,
     manifest: Manifest,
+    condition: Option<Condition>,
     cap: u64,
     state: State,
 }
@@ -43,9 +45,16 @@ impl PushManifest {
             repository,
             selector,
             manifest,
+            condition: None,
             cap,
             state: State::Putting,
         }
+    }
+
+    /// Puts it only where the condition holds, as far as the registry looks at it.
+    pub(crate) fn only_if(mut self, condition: Condition) -> Self {
+        self.condition = Some(condition);
+        self
     }
 
     fn fallback(&self) -> Option<Selector> {
@@ -125,11 +134,14 @@ impl Machine for PushManifest {
         let repository = &self.repository;
         let fallback = self.fallback().unwrap_or_else(|| self.selector.clone());
         match &self.state {
-            State::Putting => Outgoing::new(
-                manifests::put(repository, &self.selector, &self.manifest),
-                Take::Nothing,
-            )
-            .patient(),
+            State::Putting => {
+                let (selector, manifest) = (&self.selector, &self.manifest);
+                let call = match &self.condition {
+                    Some(condition) => manifests::put_if(repository, selector, manifest, condition),
+                    None => manifests::put(repository, selector, manifest),
+                };
+                Outgoing::new(call, Take::Nothing).patient()
+            }
             State::Reading => Outgoing::new(
                 manifests::get(repository, &fallback),
                 Take::Collect { cap: self.cap },
@@ -144,6 +156,9 @@ impl Machine for PushManifest {
         let status = response.status();
         match &self.state {
             State::Putting if status.is_success() => self.put(&response, env),
+            State::Putting if status.as_u16() == 412 && self.condition.is_some() => {
+                Step::fail(response.conflict())
+            }
             State::Reading if status.is_success() => {
                 let fallback = self.fallback().unwrap_or_else(|| self.selector.clone());
                 match manifests::received(&response.head, response.body, &fallback) {

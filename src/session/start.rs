@@ -9,9 +9,9 @@ use crate::digest::Digest;
 use crate::manifest::Manifest;
 use crate::operation::exists::What;
 use crate::operation::{
-    Blob, BlobCopy, CopyBlob, CopyManifest, Delete, Exists, ListReferrers, ListRepositories,
-    ListTags, Machine, Operation, Ping, PullBlob, PullBytes, PullManifest, PullRange, PushBlob,
-    PushManifest, PushedBlob, Resolve, Resume, Unverified, Upload,
+    Blob, BlobCopy, Condition, CopyBlob, CopyManifest, Delete, Exists, ListReferrers,
+    ListRepositories, ListTags, Machine, Operation, Ping, PullBlob, PullBytes, PullManifest,
+    PullRange, PushBlob, PushManifest, PushedBlob, Resolve, Resume, Unverified, Upload,
 };
 use crate::reference::{Registry, Repository, Selector, Tag};
 use crate::sink::Content;
@@ -128,6 +128,22 @@ impl Session {
             manifest,
             cap,
         ))
+    }
+
+    /// Pushes a manifest as [`Session::push_manifest`] does, where what is at the tag now is
+    /// as `condition` says. Most registries do not look at it, and put the manifest in any
+    /// case. Kind [`Conflict`](crate::ErrorKind) when the condition does not hold; also
+    /// when an answer was lost and what is there already is this very manifest.
+    pub fn push_manifest_if(
+        &mut self,
+        repository: &Repository,
+        selector: impl Into<Selector>,
+        manifest: Manifest,
+        condition: Condition,
+    ) -> Operation<Descriptor> {
+        let cap = self.config.limits.manifest;
+        let push = PushManifest::new(repository.clone(), selector.into(), manifest, cap);
+        self.start(push.only_if(condition))
     }
 
     /// Lists the tags of a repository, in the registry's order.

@@ -2,7 +2,7 @@
 
 use http::{Method, StatusCode};
 use ocirepo::manifest::{ImageManifest, Manifest};
-use ocirepo::operation::BlobCopy;
+use ocirepo::operation::{BlobCopy, Condition};
 use ocirepo::reference::{Selector, Tag};
 use ocirepo::{Digest, ErrorKind};
 use ocirepo_registry::{Config as RegistryConfig, Quirk, Rule};
@@ -164,6 +164,62 @@ fn a_manifest_over_the_cap_is_not_read() {
     );
     let result = scenario.run(|s, r| s.pull_manifest(r, tag()));
     assert_kind(result, ErrorKind::TooLarge, "100 bytes");
+}
+
+#[test]
+fn a_manifest_goes_where_the_condition_holds() {
+    let next = || ImageManifest::artifact("application/y").to_manifest();
+    let first = Condition::Digest(manifest().digest());
+    let second = Condition::Digest(next().digest());
+
+    let mut scenario = pushed(vec![]);
+    for wrong in [Condition::Absent, second] {
+        let result = scenario.run(|s, r| s.push_manifest_if(r, tag(), next(), wrong));
+        assert_kind(result, ErrorKind::Conflict, "look again at what is there");
+    }
+    let found = scenario.run(|s, r| s.resolve(r, tag())).unwrap();
+    assert_eq!(found.digest, manifest().digest());
+    let result = scenario.run(|s, r| s.push_manifest_if(r, tag(), next(), first));
+    assert_eq!(result.unwrap().digest, next().digest());
+    let new: Tag = "el10".parse().unwrap();
+    let result = scenario.run(|s, r| s.push_manifest_if(r, new, next(), Condition::Absent));
+    assert_eq!(result.unwrap().digest, next().digest());
+}
+
+#[test]
+fn a_registry_may_ignore_conditions_and_a_refusal_without_one_is_no_conflict() {
+    let next = || ImageManifest::artifact("application/y").to_manifest();
+    let mut scenario = pushed(vec![Rule::new(Quirk::ConditionsIgnored)]);
+    scenario
+        .run(|s, r| s.push_manifest_if(r, tag(), next(), Condition::Absent))
+        .unwrap();
+
+    let refusal = Quirk::AnswerWith(StatusCode::PRECONDITION_FAILED);
+    let mut scenario = pushed(vec![on(Method::PUT, refusal)]);
+    let result = scenario.run(|s, r| s.push_manifest(r, tag(), next()));
+    assert_kind(result, ErrorKind::Refused, "refuses the request");
+}
+
+#[test]
+fn an_answer_that_was_lost_may_make_a_push_conflict_with_itself() {
+    let next = || ImageManifest::artifact("application/y").to_manifest();
+    let mut scenario = pushed(vec![on(Method::PUT, Quirk::Reset).nth(1)]);
+    let first = Condition::Digest(manifest().digest());
+    let result = scenario.run(|s, r| s.push_manifest_if(r, tag(), next(), first));
+    assert_kind(result, ErrorKind::Conflict, "look again at what is there");
+    let found = scenario.run(|s, r| s.resolve(r, tag())).unwrap();
+    assert_eq!(found.digest, next().digest());
+}
+
+#[test]
+fn a_tag_that_does_not_move_refuses_even_what_it_points_at() {
+    let mut scenario = pushed(vec![Rule::new(Quirk::TagsImmutable)]);
+    let result = scenario.run(|s, r| s.push_manifest(r, tag(), manifest()));
+    assert_kind(result, ErrorKind::Refused, "TAG_INVALID");
+    let new: Tag = "el10".parse().unwrap();
+    scenario
+        .run(|s, r| s.push_manifest(r, new, manifest()))
+        .unwrap();
 }
 
 #[test]

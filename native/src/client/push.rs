@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use ocirepo::operation::{PushedBlob, Upload};
+use ocirepo::operation::{Condition, PushedBlob, Upload};
 use ocirepo::reference::{Repository, Selector};
 use ocirepo::source::BlobSource;
 use ocirepo::{Descriptor, Digest, Manifest};
@@ -111,6 +111,26 @@ impl Client {
         let selector = selector.into();
         self.at_home(repository, |s, place| {
             s.push_manifest(place, selector, manifest)
+        })
+        .await
+    }
+
+    /// Pushes a manifest as [`Client::push_manifest`] does, where what is at the tag now is
+    /// as `condition` says. Most registries do not look at it.
+    ///
+    /// # Errors
+    /// Kind `Conflict` when the condition does not hold, which may be because of this push
+    /// itself, after an answer was lost; whatever else the exchange fails with.
+    pub async fn push_manifest_if(
+        &self,
+        repository: &Repository,
+        selector: impl Into<Selector>,
+        manifest: Manifest,
+        condition: Condition,
+    ) -> Result<Descriptor> {
+        let selector = selector.into();
+        self.at_home(repository, |s, place| {
+            s.push_manifest_if(place, selector, manifest, condition)
         })
         .await
     }
