@@ -49,6 +49,7 @@ pub(crate) async fn directory(
         // A directory is a whole repository.
         replace_broken: true,
         on_event: Some(told(&bar)),
+        ..Options::default()
     };
     let published = publish::publish(client, &destination, options, async |snapshot, to| {
         let parent = match snapshot {

@@ -96,7 +96,7 @@ pub enum Error {
     /// The RPM repository cannot be read or is not what it claims to be.
     Repository(SnapshotError),
     /// Something cannot be published as it is.
-    Publish(Refusal),
+    Publish(Box<Refusal>),
     /// A metadata file of a repository cannot be read.
     Metadata(MetadataError),
     /// A plain repository cannot be read.
@@ -173,7 +173,7 @@ impl From<SnapshotError> for Error {
 
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
-        Self::Publish(refusal)
+        Self::Publish(Box::new(refusal))
     }
 }
 
@@ -226,7 +226,7 @@ impl std::error::Error for Error {
         match self {
             Self::Registry(error) | Self::Connection { error, .. } => Some(error),
             Self::Repository(error) => Some(error),
-            Self::Publish(refusal) => Some(refusal),
+            Self::Publish(refusal) => Some(&**refusal),
             Self::Metadata(error) => Some(error),
             Self::Import(error) => Some(error),
             Self::Io { source, .. } | Self::Stream { source, .. } => Some(source),

@@ -84,6 +84,7 @@ pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure
         // What is brought is a whole repository.
         replace_broken: true,
         on_event: Some(publish::told(&bar)),
+        ..Default::default()
     };
     let published = import::publish(&client, &origin, &to, options).await;
     bar.finish_and_clear();

@@ -3,17 +3,20 @@
 //! [`publish`] finds out what the tag points at, asks the caller for a [`Plan`] on top of
 //! that, and pushes what the plan says: blobs before manifests, stage after stage, the
 //! moving tag last. What the plan marks as known is not even asked for; where the registry
-//! turns out not to have it, it is pushed after all.
+//! turns out not to have it, it is pushed after all. The tag is moved only away from what
+//! was there when the plan was made: where somebody else published meanwhile, the caller is
+//! asked for another plan, on top of that.
 
 mod error;
+mod head;
 mod push;
 mod sources;
 
 use std::fmt;
 
-use ocirepo::ErrorKind;
-use ocirepo::reference::{Reference, Tag};
-use ocirepo_rpm::layout::Layout;
+use ocirepo::reference::{Reference, Repository, Tag};
+use ocirepo::{Digest, ErrorKind};
+use ocirepo_rpm::layout::{Layout, tags};
 use ocirepo_rpm::publish::{Destination, Plan};
 use ocirepo_rpm::snapshot::{self, Snapshot, SnapshotErrorKind};
 
@@ -24,13 +27,22 @@ use crate::repository;
 pub use self::error::Refusal;
 pub use self::sources::{Fetch, Fetching, Local, Sources};
 
-use self::push::Pusher;
+use self::head::{Head, Stop};
+use self::push::{Pushed, Pusher};
 
 /// How to publish.
-#[derive(Default)]
 pub struct Options {
-    /// The time of day, in Unix seconds.
+    /// The time of day, in Unix seconds; 0 where nobody knows. With it, the snapshot before
+    /// gets a tag that says since when it is superseded.
     pub now: u64,
+    /// What must be at the tag: the digest of the root, or in a tree of `repomd.xml`.
+    /// Otherwise nothing is published.
+    pub expect: Option<Digest>,
+    /// How often to try while others publish at the same tag.
+    pub attempts: u32,
+    /// A repository of the same registry that may have some of the content, to take it
+    /// from there.
+    pub mount_from: Option<Repository>,
     /// Publish over what is there although it is no repository that can be read. Not for
     /// changes of a repository, which would lose what is not understood.
     pub replace_broken: bool,
@@ -45,8 +57,24 @@ impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("now", &self.now)
+            .field("expect", &self.expect)
+            .field("attempts", &self.attempts)
+            .field("mount_from", &self.mount_from)
             .field("replace_broken", &self.replace_broken)
             .finish_non_exhaustive()
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            now: 0,
+            expect: None,
+            attempts: 10,
+            mount_from: None,
+            replace_broken: false,
+            on_event: None,
+        }
     }
 }
 
@@ -64,6 +92,11 @@ impl Options {
 pub enum Event<'a> {
     /// What is at the tag cannot be read, and is published over.
     Broken(&'a Error),
+    /// Somebody else published meanwhile: this is there now. The change is made again on
+    /// top of it.
+    Overtaken(Option<Digest>),
+    /// The tag that says since when the snapshot before is superseded could not be made.
+    Unmarked(&'a Error),
     /// Pushing begins: so many blobs.
     Begin {
         /// How many blobs there are to push.
@@ -94,51 +127,129 @@ pub struct Published {
     pub blobs: u64,
     /// Their size in bytes.
     pub bytes: u64,
+    /// How often it was tried: once, unless others published meanwhile.
+    pub attempts: u32,
 }
 
 /// Publishes at a tag (or in a tree) what `make` makes of what is there.
 ///
 /// `make` is given the snapshot that is there, if there is one, and the destination, which
 /// are both for the [planner](ocirepo_rpm::publish::plan()). The snapshot has not learnt its
-/// packages. With [`Plan::unchanged`] nothing is pushed.
+/// packages. With [`Plan::unchanged`] nothing is pushed. Where somebody else publishes
+/// meanwhile, `make` is called again with what is there then, unless
+/// [`Options::expect`] is set. A tree has no tag that moves, so that in one nobody notices.
 ///
 /// # Errors
-/// [`Error::Publish`] when the registry lacks content that no source gives;
-/// [`Error::Repository`] when what is there cannot be read; whatever `make` and the
-/// exchanges fail with. The tag is then as it was.
+/// [`Error::Publish`] when it may not be published there, or the registry lacks content
+/// that no source gives; [`Error::Repository`] when what is there cannot be read; whatever
+/// `make` and the exchanges fail with. The tag is then as it was, unless the answer to its
+/// move was lost again and again.
 pub async fn publish<E: From<Error>>(
     client: &Client,
     to: &Destination,
     options: Options,
     mut make: impl AsyncFnMut(Option<&Snapshot>, &Destination) -> Result<Prepared, E>,
 ) -> Result<Published, E> {
-    let parent = parent(client, to, &options).await?;
-    let Prepared { plan, sources } = make(parent.as_ref(), to).await?;
-    if plan.unchanged {
-        return Ok(Published {
-            plan,
-            blobs: 0,
-            bytes: 0,
+    let mut to = to.clone();
+    let pushed = Pushed::default();
+    for attempt in 1..=options.attempts.max(1) {
+        let Base { tagged, snapshot } = base(client, &to, &options).await?;
+        let Prepared { plan, sources } = make(snapshot.as_ref(), &to).await?;
+        if plan.unchanged {
+            return Ok(pushed.published(plan, attempt));
+        }
+        // In a tree there is no one tag.
+        let head = plan.root.map(|_| Head {
+            client,
+            repository: &to.repository,
+            tag: &to.tag,
+            before: tagged,
         });
+        let pusher = Pusher {
+            client,
+            plan: &plan,
+            sources: &sources,
+            options: &options,
+            head: head.as_ref(),
+            pushed: &pushed,
+        };
+        match pusher.run().await {
+            Ok(()) => {
+                if let Some(snapshot) = &snapshot {
+                    mark_superseded(client, &to, snapshot, &options).await;
+                }
+                return Ok(pushed.published(plan, attempt));
+            }
+            Err(Stop::Failed(error)) => return Err(error.into()),
+            Err(Stop::Overtaken(found)) => {
+                if let Some(expected) = options.expect {
+                    return Err(unexpected(&to, expected, found).into());
+                }
+                options.tell(Event::Overtaken(found));
+                if let Some(root) = plan.root.filter(|_| pushed.left_a_snapshot()) {
+                    to.merges.push(root);
+                }
+            }
+        }
     }
-    let (blobs, bytes) = {
-        let pusher = Pusher::new(client, &plan, &sources, &options);
-        pusher.run().await?;
-        pusher.pushed()
+    let refusal = Refusal::Overtaken {
+        repository: to.repository,
+        tag: to.tag,
+        attempts: options.attempts.max(1),
     };
-    Ok(Published { plan, blobs, bytes })
+    Err(Error::from(refusal).into())
 }
 
-/// What is published there now. The tag is asked of the repository itself, for a mirror may
-/// be behind; what it points at may come from anywhere.
-async fn parent(client: &Client, to: &Destination, options: &Options) -> Result<Option<Snapshot>> {
+fn unexpected(to: &Destination, expected: Digest, found: Option<Digest>) -> Error {
+    let (repository, tag) = (to.repository.clone(), to.tag.clone());
+    Refusal::Unexpected {
+        repository,
+        tag,
+        expected,
+        found,
+    }
+    .into()
+}
+
+/// What is published there now.
+struct Base {
+    /// What the tag points at, as the repository itself says, for a mirror may be behind.
+    tagged: Option<Digest>,
+    /// What that is, if it is a repository.
+    snapshot: Option<Snapshot>,
+}
+
+async fn base(client: &Client, to: &Destination, options: &Options) -> Result<Base> {
     let tree = to.layout == Some(Layout::Tree);
-    let reference = Reference::new(to.repository.clone());
-    let reference = match client.tag_at_home(&to.repository, &to.tag).await? {
-        Some(root) if !tree => reference.with_digest(root.digest),
+    let tagged = match tree {
+        true => None,
+        false => client.tag_at_home(&to.repository, &to.tag).await?,
+    };
+    let tagged = tagged.map(|root| root.digest);
+    let snapshot = match tagged {
         // Only a tree can be where no manifest is at the tag.
-        None if !tree && to.tag != Tag::latest() => return Ok(None),
-        _ => reference.with_tag(to.tag.clone()),
+        None if !tree && to.tag != Tag::latest() => None,
+        _ => open(client, to, tagged, options).await?,
+    };
+    if let Some(expected) = options.expect {
+        let found = tagged.or_else(|| snapshot.as_ref().map(Snapshot::digest));
+        if found != Some(expected) {
+            return Err(unexpected(to, expected, found));
+        }
+    }
+    Ok(Base { tagged, snapshot })
+}
+
+async fn open(
+    client: &Client,
+    to: &Destination,
+    tagged: Option<Digest>,
+    options: &Options,
+) -> Result<Option<Snapshot>> {
+    let reference = Reference::new(to.repository.clone());
+    let reference = match tagged {
+        Some(root) => reference.with_digest(root),
+        None => reference.with_tag(to.tag.clone()),
     };
     let opening = snapshot::Options {
         now: options.now,
@@ -164,4 +275,19 @@ fn is_broken(error: &Error) -> bool {
         ErrorKind::InvalidResponse,
     ];
     matches!(error, Error::Repository(_)) || error.kind().is_some_and(|kind| broken.contains(&kind))
+}
+
+/// Says at a tag since when a snapshot is superseded, for whoever prunes. Where that fails,
+/// the snapshot is only kept for longer.
+async fn mark_superseded(client: &Client, to: &Destination, before: &Snapshot, options: &Options) {
+    let Some(root) = before.root().filter(|_| options.now > 0) else {
+        return;
+    };
+    let sequence = before.sequence().unwrap_or(0);
+    let tag = tags::superseded(&to.tag, sequence, &root.digest(), options.now);
+    let Some(tag) = tag else { return };
+    let pushed = client.push_manifest(&to.repository, tag, root.clone());
+    if let Err(error) = pushed.await {
+        options.tell(Event::Unmarked(&error));
+    }
 }

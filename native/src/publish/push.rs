@@ -1,18 +1,22 @@
 //! The stages of a plan.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use ocirepo::Digest;
 use ocirepo::operation::Upload;
+use ocirepo::reference::Selector;
+use ocirepo::{Descriptor, Digest};
 use ocirepo_rpm::publish::{BlobPush, ManifestPush, Plan, Source, Stage};
 
 use super::error::Refusal;
+use super::head::{Head, Stop, is_about_the_tag};
 use super::sources::{Local, Sources};
-use super::{Event, Options};
+use super::{Event, Options, Published};
 use crate::client::Client;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::http::lock;
 
 /// Blobs or manifests pushed at a time.
 const AT_ONCE: usize = 8;
@@ -21,14 +25,43 @@ const AT_ONCE: usize = 8;
 /// requests as it may save.
 const ASK_FROM: u64 = 64 << 10;
 
-/// Pushes what a plan says.
-pub(super) struct Pusher<'a> {
-    client: &'a Client,
-    plan: &'a Plan,
-    sources: &'a Sources,
-    options: &'a Options,
+/// What was pushed in all attempts.
+#[derive(Debug, Default)]
+pub(super) struct Pushed {
     blobs: AtomicU64,
     bytes: AtomicU64,
+    /// Whether the last plan got as far as the tag of its snapshot.
+    snapshot: AtomicBool,
+    /// What need not be pushed again in the next attempt.
+    there: Mutex<BTreeSet<Digest>>,
+}
+
+impl Pushed {
+    pub(super) fn published(&self, plan: Plan, attempts: u32) -> Published {
+        let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        Published {
+            plan,
+            blobs: read(&self.blobs),
+            bytes: read(&self.bytes),
+            attempts,
+        }
+    }
+
+    /// Whether the last plan got as far as the tag of its snapshot.
+    pub(super) fn left_a_snapshot(&self) -> bool {
+        self.snapshot.load(Ordering::Relaxed)
+    }
+}
+
+/// Pushes what a plan says.
+pub(super) struct Pusher<'a> {
+    pub(super) client: &'a Client,
+    pub(super) plan: &'a Plan,
+    pub(super) sources: &'a Sources,
+    pub(super) options: &'a Options,
+    /// The tag to move, where there is one.
+    pub(super) head: Option<&'a Head<'a>>,
+    pub(super) pushed: &'a Pushed,
 }
 
 /// How sure it is that the registry lacks a blob.
@@ -42,41 +75,28 @@ enum Doubt {
     Lied,
 }
 
-impl<'a> Pusher<'a> {
-    pub(super) fn new(
-        client: &'a Client,
-        plan: &'a Plan,
-        sources: &'a Sources,
-        options: &'a Options,
-    ) -> Self {
-        Self {
-            client,
-            plan,
-            sources,
-            options,
-            blobs: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-        }
-    }
-
-    /// How many blobs were pushed, and their size in bytes.
-    pub(super) fn pushed(&self) -> (u64, u64) {
-        let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
-        (read(&self.blobs), read(&self.bytes))
-    }
-
+impl Pusher<'_> {
     /// Blobs before manifests, stage after stage.
-    pub(super) async fn run(&self) -> Result<()> {
+    pub(super) async fn run(&self) -> Result<(), Stop> {
+        self.pushed.snapshot.store(false, Ordering::Relaxed);
         let wanted = self.plan.stages.iter().flat_map(|stage| &stage.blobs);
         let blobs = wanted.filter(|blob| !blob.known).count() as u64;
         self.options.tell(Event::Begin { blobs });
-        for stage in &self.plan.stages {
+        for (at, stage) in self.plan.stages.iter().enumerate() {
+            // What others published while blobs and shards were pushed makes the rest
+            // useless. The last stage, which moves the tag, looks for itself.
+            if let Some(head) = self.head
+                && at > 0
+                && !stage.manifests.iter().any(|push| head.is_at(push))
+            {
+                head.still().await?;
+            }
             self.stage(stage).await?;
         }
         Ok(())
     }
 
-    async fn stage(&self, stage: &Stage) -> Result<()> {
+    async fn stage(&self, stage: &Stage) -> Result<(), Stop> {
         let blobs = stage.blobs.iter().filter(|blob| !blob.known);
         some_at_a_time(blobs, |blob| self.blob(blob, Doubt::Usual)).await?;
         let manifests = stage.manifests.iter().filter(|manifest| !manifest.known);
@@ -84,23 +104,37 @@ impl<'a> Pusher<'a> {
     }
 
     async fn blob(&self, blob: &BlobPush, doubt: Doubt) -> Result<()> {
-        let BlobPush {
-            repository,
-            descriptor,
-            source,
-            ..
-        } = blob;
+        let Descriptor { digest, size, .. } = blob.descriptor;
+        // In a tree the same content is in many repositories.
+        let one_repository = self.head.is_some();
+        if one_repository && doubt == Doubt::Usual && lock(&self.pushed.there).contains(&digest) {
+            return Ok(());
+        }
+        if self.send(blob, doubt).await? {
+            self.pushed.blobs.fetch_add(1, Ordering::Relaxed);
+            self.pushed.bytes.fetch_add(size, Ordering::Relaxed);
+        }
+        if one_repository {
+            lock(&self.pushed.there).insert(digest);
+        }
+        self.options.tell(Event::Blob { size });
+        Ok(())
+    }
+
+    /// Sees to it that the registry has a blob; whether its bytes had to be sent.
+    async fn send(&self, blob: &BlobPush, doubt: Doubt) -> Result<bool> {
+        let (client, repository) = (self.client, &blob.repository);
+        let digest = Some(blob.descriptor.digest);
         let upload = Upload {
+            mount_from: self.options.mount_from.clone(),
             check: match doubt {
-                Doubt::Usual => descriptor.size >= ASK_FROM,
+                Doubt::Usual => blob.descriptor.size >= ASK_FROM,
                 Doubt::Refused => true,
                 Doubt::Lied => false,
             },
             ..Upload::default()
         };
-        let digest = Some(descriptor.digest);
-        let client = self.client;
-        let local = match source {
+        let local = match &blob.source {
             Source::Bytes(bytes) => Some(&Local::Bytes(bytes.clone().into())),
             Source::File(path) => self.sources.get(path.path()),
         };
@@ -115,62 +149,52 @@ impl<'a> Pusher<'a> {
                     .push_part(repository, file, range, digest, upload)
                     .await?
             }
-            None => return self.there(blob, doubt).await,
+            None => return self.send_from_elsewhere(blob, doubt).await,
         };
-        if pushed.uploaded {
-            self.blobs.fetch_add(1, Ordering::Relaxed);
-            self.bytes.fetch_add(descriptor.size, Ordering::Relaxed);
-        }
-        let size = descriptor.size;
-        self.options.tell(Event::Blob { size });
-        Ok(())
+        Ok(pushed.uploaded)
     }
 
     /// Makes sure of a blob that is not on this side: that the registry has it, or that it
     /// is fetched.
-    async fn there(&self, blob: &BlobPush, doubt: Doubt) -> Result<()> {
-        let BlobPush {
-            repository,
-            descriptor,
-            source,
-            ..
-        } = blob;
-        let digest = descriptor.digest;
-        let found = self.client.blob_exists(repository, digest).await?.is_some();
-        if !found || doubt == Doubt::Lied {
-            let path = match source {
-                Source::File(path) => path.path(),
-                Source::Bytes(_) => "",
-            };
-            match self.sources.fetched(path).await? {
-                Some(file) => {
-                    let upload = Upload::default();
-                    let client = self.client;
-                    client
-                        .push_file(repository, &file, Some(digest), upload)
-                        .await?;
-                    self.blobs.fetch_add(1, Ordering::Relaxed);
-                    self.bytes.fetch_add(descriptor.size, Ordering::Relaxed);
-                }
-                None if found => {}
-                None => {
-                    let path = path.to_owned();
-                    return Err(Refusal::NoSource { path, digest }.into());
-                }
+    async fn send_from_elsewhere(&self, blob: &BlobPush, doubt: Doubt) -> Result<bool> {
+        let (client, repository) = (self.client, &blob.repository);
+        let digest = blob.descriptor.digest;
+        let found = match &self.options.mount_from {
+            None => client.blob_exists(repository, digest).await?.is_some(),
+            Some(from) => match client.copy_blob(from, repository, &blob.descriptor).await {
+                Ok(_) => true,
+                Err(error) if error.is_not_found() => false,
+                Err(error) => return Err(error),
+            },
+        };
+        if found && doubt != Doubt::Lied {
+            return Ok(false);
+        }
+        let path = match &blob.source {
+            Source::File(path) => path.path(),
+            Source::Bytes(_) => "",
+        };
+        match self.sources.fetched(path).await? {
+            Some(file) => {
+                let upload = Upload::default();
+                let pushed = client.push_file(repository, &file, Some(digest), upload);
+                Ok(pushed.await?.uploaded)
+            }
+            None if found => Ok(false),
+            None => {
+                let path = path.to_owned();
+                Err(Refusal::NoSource { path, digest }.into())
             }
         }
-        let size = descriptor.size;
-        self.options.tell(Event::Blob { size });
-        Ok(())
     }
 
     /// Pushes a manifest; where the registry turns out not to have what it lists, after
     /// pushing that as well.
-    async fn manifest(&self, push: &ManifestPush) -> Result<()> {
+    async fn manifest(&self, push: &ManifestPush) -> Result<(), Stop> {
         let mut result = self.put(push).await;
         for doubt in [Doubt::Refused, Doubt::Lied] {
             match result {
-                Err(error) if error.is_unknown_content() => {
+                Err(Stop::Failed(error)) if error.is_unknown_content() => {
                     tracing::info!(%error, "pushing what the manifest lists");
                     self.supply(push, doubt).await?;
                     result = self.put(push).await;
@@ -181,18 +205,46 @@ impl<'a> Pusher<'a> {
         result
     }
 
-    async fn put(&self, push: &ManifestPush) -> Result<()> {
-        let selector = push.selector.clone();
+    async fn put(&self, push: &ManifestPush) -> Result<(), Stop> {
+        let root = push.manifest.digest();
+        if let Some(head) = self.head.filter(|head| head.is_at(push)) {
+            return head.advance(&push.manifest).await;
+        }
+        if self.plan.root == Some(root) {
+            self.pushed.snapshot.store(true, Ordering::Relaxed);
+        }
+        let (repository, selector) = (&push.repository, push.selector.clone());
         let manifest = push.manifest.clone();
-        let client = self.client;
-        client
-            .push_manifest(&push.repository, selector, manifest)
-            .await?;
-        Ok(())
+        let put = self.client.push_manifest(repository, selector, manifest);
+        match put.await {
+            Ok(_) => Ok(()),
+            Err(error) => self.refused(push, error).await,
+        }
+    }
+
+    /// A tag that does not move may hold the manifest already.
+    async fn refused(&self, push: &ManifestPush, error: Error) -> Result<(), Stop> {
+        let Selector::Tag(tag) = &push.selector else {
+            return Err(error.into());
+        };
+        if error.is_unknown_content() || !is_about_the_tag(&error) {
+            return Err(error.into());
+        }
+        match self.client.tag_at_home(&push.repository, tag).await? {
+            Some(there) if there.digest == push.manifest.digest() => Ok(()),
+            Some(there) => Err(Refusal::Immutable {
+                repository: push.repository.clone(),
+                tag: tag.clone(),
+                holds: there.digest,
+                cause: error.to_string(),
+            }
+            .into()),
+            None => Err(error.into()),
+        }
     }
 
     /// Pushes all that a manifest lists.
-    async fn supply(&self, push: &ManifestPush, doubt: Doubt) -> Result<()> {
+    async fn supply(&self, push: &ManifestPush, doubt: Doubt) -> Result<(), Stop> {
         let wanted = push.manifest.blobs().map(|blob| blob.digest);
         let wanted: BTreeSet<Digest> = wanted.collect();
         let children = push.manifest.children().iter().map(|child| child.digest);
@@ -213,10 +265,10 @@ impl<'a> Pusher<'a> {
 }
 
 /// Does the same with all, not all at once; the first that fails ends it.
-async fn some_at_a_time<T, F: Future<Output = Result<()>>>(
+async fn some_at_a_time<T, E, F: Future<Output = Result<(), E>>>(
     items: impl Iterator<Item = T>,
     work: impl Fn(T) -> F,
-) -> Result<()> {
+) -> Result<(), E> {
     let mut running = FuturesUnordered::new();
     for item in items {
         if running.len() >= AT_ONCE

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
+use http::request::Parts;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Frame, Incoming};
@@ -31,7 +32,11 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     scheme: Scheme,
     registry: Arc<Mutex<Registry>>,
+    before: Arc<Mutex<Option<Before>>>,
 }
+
+/// What happens in the registry before it handles a request.
+type Before = Box<dyn FnMut(&mut Registry, &Parts) + Send>;
 
 impl Server {
     pub(crate) async fn start(config: Config) -> Self {
@@ -51,10 +56,11 @@ impl Server {
             Some(_) => Scheme::Https,
             None => Scheme::Http,
         };
-        let shared = Arc::clone(&registry);
+        let before = Arc::default();
+        let state = (Arc::clone(&registry), Arc::clone(&before));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (tls, shared) = (tls.clone(), Arc::clone(&shared));
+                let (tls, shared) = (tls.clone(), state.clone());
                 tokio::spawn(async move {
                     match tls {
                         None => serve(stream, shared).await,
@@ -71,7 +77,14 @@ impl Server {
             address,
             scheme,
             registry,
+            before,
         }
+    }
+
+    /// Does something in the registry before it handles each request from now on.
+    pub(crate) fn before(&self, before: impl FnMut(&mut Registry, &Parts) + Send + 'static) {
+        let mut place = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+        *place = Some(Box::new(before));
     }
 
     pub(crate) fn registry(&self) -> MutexGuard<'_, Registry> {
@@ -115,11 +128,13 @@ impl Server {
     }
 }
 
-async fn serve<S>(stream: S, registry: Arc<Mutex<Registry>>)
+type State = (Arc<Mutex<Registry>>, Arc<Mutex<Option<Before>>>);
+
+async fn serve<S>(stream: S, state: State)
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(move |request| answer(Arc::clone(&registry), request));
+    let service = service_fn(move |request| answer(state.clone(), request));
     // Faults end connections on purpose.
     let _ = auto::Builder::new(TokioExecutor::new())
         .serve_connection(TokioIo::new(stream), service)
@@ -129,7 +144,7 @@ where
 type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 async fn answer(
-    registry: Arc<Mutex<Registry>>,
+    (registry, before): State,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, io::Error> {
     let lock = || registry.lock().unwrap_or_else(PoisonError::into_inner);
@@ -139,6 +154,12 @@ async fn answer(
         true => Bytes::new(),
         false => body.collect().await.map_err(io::Error::other)?.to_bytes(),
     };
+    {
+        let mut before = before.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = before.as_mut() {
+            before(&mut lock(), &parts);
+        }
+    }
     let mut response = lock().handle(1_700_000_000, Request::from_parts(parts, body));
     let fault = response
         .extensions_mut()

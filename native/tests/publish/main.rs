@@ -1,0 +1,8 @@
+//! Publishing over the in-memory registry.
+
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod directory;
+mod moving;
