@@ -211,6 +211,7 @@ impl Command {
             // What is not understood would be lost.
             replace_broken: false,
             on_event: Some(told(&bar)),
+            ..Options::default()
         };
         let (mut summary, mut planned) = (None, None);
         let published = publish(&client, &destination, options, async |snapshot, to| {
@@ -254,7 +255,9 @@ fn outcome(
     planned: Option<Plan>,
 ) -> Result<Outcome, Failure> {
     let Some(plan) = planned else {
-        let Published { plan, blobs, bytes } = published?;
+        let Published {
+            plan, blobs, bytes, ..
+        } = published?;
         return Ok(Outcome {
             plan,
             blobs,
