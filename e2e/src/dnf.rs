@@ -101,7 +101,7 @@ impl Dnf {
 }
 
 /// A command as root: in a user namespace where the caller is somebody else.
-fn as_root(program: &str) -> Command {
+pub(crate) fn as_root(program: &str) -> Command {
     use std::os::unix::fs::MetadataExt as _;
     let root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
     if root {

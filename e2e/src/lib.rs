@@ -16,6 +16,8 @@ pub mod dnf;
 #[cfg(feature = "lab")]
 pub mod nginx;
 #[cfg(feature = "lab")]
+pub mod plugin;
+#[cfg(feature = "lab")]
 pub mod program;
 #[cfg(feature = "lab")]
 pub mod proxy;

@@ -9,6 +9,10 @@
 
 #[path = "repositories/createrepo.rs"]
 mod createrepo;
+#[path = "repositories/dnf_plugin.rs"]
+mod dnf_plugin;
+#[path = "repositories/dnf_plugin_options.rs"]
+mod dnf_plugin_options;
 #[path = "repositories/layouts.rs"]
 mod layouts;
 #[path = "repositories/memory.rs"]

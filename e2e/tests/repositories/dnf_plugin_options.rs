@@ -1,0 +1,1 @@
+//! Options of `.repo` files keep their meaning behind the plugin, and failures are explained.
