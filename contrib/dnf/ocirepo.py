@@ -243,7 +243,13 @@ class Bridge(object):
             return ['the bridge ended unexpectedly (%s) %s' % (code, self.last_words())]
         finally:
             connection.close()
-        return text.strip().splitlines() if response.status == 200 else []
+        return longest(text.splitlines()) if response.status == 200 else []
+
+
+def longest(reasons):
+    """The sentences that say no less than another one does."""
+    return [reason for reason in reasons if reason and not any(
+        other != reason and other.startswith(reason) for other in reasons)]
 
 
 def is_oci(repo):
