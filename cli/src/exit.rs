@@ -145,7 +145,8 @@ impl From<SnapshotError> for Failure {
             SnapshotErrorKind::NotFound => Exit::NotFound,
             SnapshotErrorKind::Unsigned
             | SnapshotErrorKind::BadSignature
-            | SnapshotErrorKind::Rollback => Exit::Verification,
+            | SnapshotErrorKind::Rollback
+            | SnapshotErrorKind::Stale => Exit::Verification,
             _ => Exit::Failure,
         };
         Self::new(exit, error)

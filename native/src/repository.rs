@@ -2,6 +2,7 @@
 
 use ocirepo::Manifest;
 use ocirepo::reference::{Reference, Repository, Selector};
+use ocirepo_rpm::cosign::{PublicKey, Verdict, Verification};
 use ocirepo_rpm::snapshot::{Answer, Ask, Mark, Opening, Options, Snapshot};
 
 use crate::cache::{Memory, Remembered};
@@ -55,25 +56,55 @@ pub async fn open(
 async fn read(client: &Client, reference: &Reference, options: Options) -> Result<Snapshot> {
     let mut opening = Opening::new(reference, options);
     loop {
-        let answer = match opening.ask().clone() {
-            Ask::Manifest {
-                repository,
-                selector,
-            } => Answer::Manifest(manifest(client, &repository, selector).await?),
-            Ask::Blob {
-                repository,
-                descriptor,
-                limit,
-            } => match client.pull_bytes(&repository, &descriptor, limit).await {
-                Ok(bytes) => Answer::Blob(Some(bytes)),
-                Err(error) if error.is_not_found() => Answer::Blob(None),
-                Err(error) => return Err(error),
-            },
-        };
+        let answer = answer(client, opening.ask()).await?;
         if let Some(snapshot) = opening.answer(answer)? {
             return Ok(snapshot);
         }
     }
+}
+
+/// Finds the signatures of a root, all of them, and checks them by the given keys.
+///
+/// # Errors
+/// Whatever the exchanges fail with; that no signature is good is in the verdict.
+pub async fn signatures(
+    client: &Client,
+    repository: &Repository,
+    root: Manifest,
+    keys: Vec<PublicKey>,
+) -> Result<Verdict> {
+    let mut verification = Verification::new(repository.clone(), root, keys, true);
+    while let Some(ask) = verification.ask() {
+        let answer = answer(client, ask).await?;
+        verification.answer(answer);
+    }
+    Ok(verification.into_verdict())
+}
+
+async fn answer(client: &Client, ask: &Ask) -> Result<Answer> {
+    Ok(match ask {
+        Ask::Manifest {
+            repository,
+            selector,
+        } => Answer::Manifest(manifest(client, repository, selector.clone()).await?),
+        Ask::Referrers {
+            repository,
+            subject,
+            artifact_type,
+        } => {
+            let referrers = client.referrers(repository, *subject, Some(artifact_type));
+            Answer::Referrers(referrers.await?)
+        }
+        Ask::Blob {
+            repository,
+            descriptor,
+            limit,
+        } => match client.pull_bytes(repository, descriptor, *limit).await {
+            Ok(bytes) => Answer::Blob(Some(bytes)),
+            Err(error) if error.is_not_found() => Answer::Blob(None),
+            Err(error) => return Err(error),
+        },
+    })
 }
 
 async fn manifest(

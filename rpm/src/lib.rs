@@ -18,11 +18,13 @@
 //! | what to push to publish one | [`publish`] |
 //! | what belongs together when it is copied or deleted | [`mirror`] |
 //! | signatures of `repomd.xml` | [`signature`] |
+//! | signatures of a root, as cosign makes them | [`cosign`] |
 //! | writing rpm-md | [`mod@write`] |
 
 pub mod checksum;
 pub mod compression;
 pub mod comps;
+pub mod cosign;
 pub mod create;
 mod date;
 pub mod deltas;

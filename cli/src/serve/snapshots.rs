@@ -147,6 +147,7 @@ impl Snapshots {
                 Ask::Manifest { repository, .. } => {
                     Answer::Manifest(is_repomd(&repository).then(|| Manifest::clone(&manifest)))
                 }
+                Ask::Referrers { .. } => Answer::Referrers(Vec::new()),
                 Ask::Blob {
                     repository,
                     descriptor,

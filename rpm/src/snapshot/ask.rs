@@ -2,9 +2,11 @@
 
 use ocirepo::Manifest;
 use ocirepo::descriptor::Descriptor;
+use ocirepo::digest::Digest;
 use ocirepo::reference::{Repository, Selector};
 
 use super::{List, Mark};
+use crate::cosign::PublicKey;
 use crate::layout::Layout;
 use crate::signature::Keyring;
 
@@ -14,6 +16,14 @@ pub struct Options {
     /// The keys of the publisher. With them, a repository without a good signature of one
     /// of them is refused; with none in the keyring, every repository is.
     pub keys: Option<Keyring>,
+    /// The publisher's keys for signatures of the root, as cosign makes them. With them, a
+    /// repository whose root has no good signature of one of them is refused, before
+    /// anything below the root is read; with none in the list, every repository is.
+    pub cosign: Option<Vec<PublicKey>>,
+    /// The most seconds that a snapshot may be old at `now`; see [`Snapshot::date`].
+    ///
+    /// [`Snapshot::date`]: super::Snapshot::date
+    pub max_age: Option<u64>,
     /// The time, in Unix seconds, at which keys and signatures must be valid.
     pub now: u64,
     /// Read the signature although there are no keys, to hand it on with the `repomd.xml`
@@ -38,6 +48,15 @@ pub enum Ask {
         /// Its tag or digest.
         selector: Selector,
     },
+    /// List the manifests that refer to one; [`Answer::Referrers`].
+    Referrers {
+        /// Where from.
+        repository: Repository,
+        /// What they refer to.
+        subject: Digest,
+        /// The type they must have.
+        artifact_type: String,
+    },
     /// Pull a blob into memory, verified; [`Answer::Blob`] with `None` says that it is not
     /// there.
     Blob {
@@ -57,6 +76,8 @@ pub enum Ask {
 pub enum Answer {
     /// To [`Ask::Manifest`].
     Manifest(Option<Manifest>),
+    /// To [`Ask::Referrers`]; none where there is nothing.
+    Referrers(Vec<Descriptor>),
     /// To [`Ask::Blob`].
     Blob(Option<Vec<u8>>),
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use ocirepo::digest::Digest;
 use ocirepo::reference::{Repository, Selector};
 
+use crate::cosign::Verdict;
+use crate::date::{rfc3339, span};
 use crate::error::{MetadataError, excerpt};
 use crate::layout::unpack::UnpackError;
 use crate::name::NameError;
@@ -30,6 +32,8 @@ pub enum SnapshotErrorKind {
     BadSignature,
     /// It is older than what the reader has seen.
     Rollback,
+    /// It is older than the reader wants, or does not say how old it is.
+    Stale,
     /// It changed again and again while it was read.
     Moving,
     /// The host answered what was not asked.
@@ -76,6 +80,17 @@ pub(super) enum Problem {
     },
     Unsigned,
     BadSignature(SignatureError),
+    NoRoot,
+    RootUnsigned {
+        digest: Digest,
+        verdict: Verdict,
+    },
+    Undated,
+    Stale {
+        date: u64,
+        now: u64,
+        max_age: u64,
+    },
     Rollback {
         seen: String,
         found: String,
@@ -103,7 +118,7 @@ impl SnapshotError {
     /// What kind of error it is.
     pub fn kind(&self) -> SnapshotErrorKind {
         match &self.0.problem {
-            Problem::NotFound { .. } => SnapshotErrorKind::NotFound,
+            Problem::NotFound { .. } | Problem::NoRoot => SnapshotErrorKind::NotFound,
             Problem::NotARepository { .. } => SnapshotErrorKind::NotARepository,
             Problem::BadIndex(_)
             | Problem::NoFile(_)
@@ -117,6 +132,11 @@ impl SnapshotError {
             }
             Problem::TooLarge { .. } => SnapshotErrorKind::TooLarge,
             Problem::Unsigned => SnapshotErrorKind::Unsigned,
+            Problem::RootUnsigned { verdict, .. } if verdict.signatures().is_empty() => {
+                SnapshotErrorKind::Unsigned
+            }
+            Problem::RootUnsigned { .. } => SnapshotErrorKind::BadSignature,
+            Problem::Undated | Problem::Stale { .. } => SnapshotErrorKind::Stale,
             Problem::BadSignature(_) => SnapshotErrorKind::BadSignature,
             Problem::Rollback { .. } => SnapshotErrorKind::Rollback,
             Problem::Moving => SnapshotErrorKind::Moving,
@@ -185,6 +205,41 @@ impl fmt::Display for SnapshotError {
                  the publisher to sign it, or open it without keys",
             ),
             Problem::BadSignature(error) => error.fmt(f),
+            Problem::NoRoot => f.write_str(
+                "there is no such tag; and a repository in the tree layout has no root that \
+                 could be signed, so it cannot be opened with --verify: give the keys of its \
+                 repomd.xml with --key instead",
+            ),
+            Problem::RootUnsigned { digest, verdict } if verdict.signatures().is_empty() => {
+                write!(
+                    f,
+                    "keys were given, but there is no signature of {digest}; ask the publisher \
+                     to sign it (`ocirepo sign`), or open it without --verify"
+                )
+            }
+            Problem::RootUnsigned { digest, verdict } => {
+                write!(f, "no signature of {digest} by a given key is good")?;
+                for checked in verdict.signatures() {
+                    if let Err(refusal) = &checked.outcome {
+                        write!(f, "; {}: {refusal}", checked.found)?;
+                    }
+                }
+                Ok(())
+            }
+            Problem::Undated => f.write_str(
+                "neither its root nor repomd.xml says when it was made, so it may be older \
+                 than --max-age allows; open it without",
+            ),
+            Problem::Stale { date, now, max_age } => {
+                let made = rfc3339(*date).unwrap_or_else(|| date.to_string());
+                write!(
+                    f,
+                    "this snapshot was made {} ago ({made}), and at most {} are allowed; if the \
+                     publisher has nothing newer, raise --max-age",
+                    span(now.saturating_sub(*date)),
+                    span(*max_age)
+                )
+            }
             Problem::Rollback { seen, found } => write!(
                 f,
                 "this snapshot ({found}) is older than one that was seen before ({seen}); \

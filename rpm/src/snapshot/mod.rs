@@ -43,6 +43,7 @@
 //!         Ask::Blob { repository, descriptor, .. } => {
 //!             Answer::Blob(pull_blob(repository, descriptor))
 //!         }
+//!         Ask::Referrers { .. } => Answer::Referrers(Vec::new()),
 //!     };
 //!     if let Some(snapshot) = opening.answer(answer)? {
 //!         break snapshot;
@@ -72,6 +73,8 @@ use ocirepo::digest::Digest;
 use ocirepo::reference::Repository;
 
 use crate::checksum::Checksum;
+use crate::cosign;
+use crate::date::parse_rfc3339;
 use crate::layout::Layout;
 use crate::layout::format;
 use crate::layout::shard::Shards;
@@ -94,6 +97,7 @@ pub struct Snapshot {
     repomd: Repomd,
     signature: Option<Vec<u8>>,
     signer: Option<Good>,
+    root_signature: Option<cosign::Good>,
     /// What the metadata says about files, by path.
     named: BTreeMap<Box<str>, Named>,
     packages_learnt: bool,
@@ -176,6 +180,42 @@ impl Snapshot {
     /// The key that signed `repomd.xml`, where keys were given.
     pub fn signer(&self) -> Option<&Good> {
         self.signer.as_ref()
+    }
+
+    /// The signature that its root was believed by, where keys for one were given.
+    pub fn root_signature(&self) -> Option<&cosign::Good> {
+        self.root_signature.as_ref()
+    }
+
+    /// When it was made, in Unix seconds: the older of the date of its root and the date in
+    /// `repomd.xml` (the revision, if that is a number, or else its newest timestamp).
+    /// `None` if there is neither. The date of the root alone does not count where only
+    /// `repomd.xml` is signed.
+    pub fn date(&self) -> Option<u64> {
+        let revision = self.repomd.revision.as_deref();
+        let records = self.repomd.records.iter();
+        let signed = revision
+            .and_then(|revision| revision.parse().ok())
+            .or_else(|| records.filter_map(|record| record.timestamp).max());
+        let created = self.annotation(format::CREATED).and_then(parse_rfc3339);
+        match (created, signed) {
+            (Some(created), Some(signed)) => Some(created.min(signed)),
+            (Some(_), None) if self.signer.is_some() && self.root_signature.is_none() => None,
+            (created, signed) => created.or(signed),
+        }
+    }
+
+    /// Fails if it is more than `max_age` seconds old at `now`, or does not say when it was
+    /// made.
+    pub fn check_age(&self, max_age: u64, now: u64) -> Result<(), SnapshotError> {
+        let problem = match self.date() {
+            None => error::Problem::Undated,
+            Some(date) if date.saturating_add(max_age) < now => {
+                error::Problem::Stale { date, now, max_age }
+            }
+            Some(_) => return Ok(()),
+        };
+        Err(SnapshotError::new(&self.repository, problem))
     }
 
     /// Its number in the line of snapshots, where the publisher counted.

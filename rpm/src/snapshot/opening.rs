@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!            reference
-//!                |  manifest at the tag or digest
+//!                |  manifest at the tag or digest; its signatures, where keys were given
 //!      .---------+-----------------------.
 //!      | index   | manifest              | none, and the tag is `latest`
 //!      v         |                       v
@@ -34,6 +34,7 @@ use super::ask::{Answer, Ask, Options};
 use super::error::{Problem, SnapshotError};
 use super::resolve::{List, tree_list};
 use super::{Content, Snapshot};
+use crate::cosign::{self, Verification};
 use crate::layout::Layout;
 use crate::layout::format::{
     REPOMD, ROLE, ROLE_METADATA, ROLE_OTHER, ROLE_PACKAGES, SHARD, SIGNATURE,
@@ -59,12 +60,15 @@ pub struct Opening {
     state: State,
     ask: Ask,
     restarts: u32,
+    root_signature: Option<cosign::Good>,
 }
 
 /// What the pending question is for.
 #[derive(Clone, Debug)]
 enum State {
     Root,
+    /// The signatures of the root.
+    Verifying(Box<(Manifest, Verification)>),
     /// The manifest of `repomd.xml` in a tree.
     TreeRoot {
         /// Whether the reference itself was tried already.
@@ -117,8 +121,11 @@ impl Opening {
             options,
             state: State::Root,
             restarts: 0,
+            root_signature: None,
         };
-        if opening.options.layout == Some(Layout::Tree)
+        // A tree has no root to be signed.
+        if opening.options.cosign.is_none()
+            && opening.options.layout == Some(Layout::Tree)
             && opening.may_be_tree()
             && let Ok(list) = tree_list(&opening.repository, REPOMD)
         {
@@ -139,6 +146,11 @@ impl Opening {
     pub fn answer(&mut self, answer: Answer) -> Result<Option<Snapshot>, SnapshotError> {
         match (std::mem::replace(&mut self.state, State::Ended), answer) {
             (State::Root, Answer::Manifest(found)) => self.root(found),
+            (State::Verifying(held), answer) => {
+                let (root, mut verification) = *held;
+                verification.answer(answer);
+                self.verifying(root, verification)
+            }
             (State::TreeRoot { last }, Answer::Manifest(found)) => self.tree_root(last, found),
             (State::Metadata { root, first }, Answer::Manifest(found)) => {
                 self.metadata(root, first, found)
@@ -190,6 +202,9 @@ impl Opening {
             if !self.may_be_tree() {
                 return Err(self.error(Problem::NotFound { tree_too: false }));
             }
+            if self.options.cosign.is_some() {
+                return Err(self.error(Problem::NoRoot));
+            }
             if self.options.layout == Some(Layout::Tree) {
                 // That was asked first.
                 return Err(self.error(Problem::NotFound { tree_too: true }));
@@ -197,6 +212,37 @@ impl Opening {
             let list = tree_list(&self.repository, REPOMD)?;
             return self.go_manifest(State::TreeRoot { last: true }, list);
         };
+        match self.options.cosign.clone() {
+            None => self.trusted_root(root),
+            Some(keys) => {
+                let repository = self.repository.clone();
+                let verification = Verification::new(repository, root.clone(), keys, false);
+                self.verifying(root, verification)
+            }
+        }
+    }
+
+    /// Goes on with the root when it is known to be signed.
+    fn verifying(
+        &mut self,
+        root: Manifest,
+        verification: Verification,
+    ) -> Result<Option<Snapshot>, SnapshotError> {
+        if let Some(ask) = verification.ask() {
+            self.ask = ask.clone();
+            self.state = State::Verifying(Box::new((root, verification)));
+            return Ok(None);
+        }
+        let verdict = verification.into_verdict();
+        let Some(good) = verdict.good() else {
+            let digest = root.digest();
+            return Err(self.error(Problem::RootUnsigned { digest, verdict }));
+        };
+        self.root_signature = Some(good.clone());
+        self.trusted_root(root)
+    }
+
+    fn trusted_root(&mut self, root: Manifest) -> Result<Option<Snapshot>, SnapshotError> {
         if let Some(index) = root.as_index() {
             let Some(first) = index.manifests.first() else {
                 return Err(self.error(Problem::BadIndex("it is empty")));

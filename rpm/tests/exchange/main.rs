@@ -127,6 +127,17 @@ impl Host {
                     repository,
                     selector,
                 } => Answer::Manifest(self.found(|s| s.pull_manifest(&repository, selector))),
+                Ask::Referrers {
+                    repository,
+                    subject,
+                    artifact_type,
+                } => {
+                    let kind = Some(artifact_type.as_str());
+                    Answer::Referrers(
+                        self.run(|s| s.referrers(&repository, subject, kind))
+                            .unwrap(),
+                    )
+                }
                 Ask::Blob {
                     repository,
                     descriptor,

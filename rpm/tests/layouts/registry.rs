@@ -126,6 +126,23 @@ impl Registry {
         Some(content)
     }
 
+    pub(crate) fn referrers(
+        &self,
+        repository: &Repository,
+        subject: Digest,
+        artifact_type: &str,
+    ) -> Vec<Descriptor> {
+        let name = repository.name().to_owned();
+        let log = format!("{name} referrers {subject}");
+        self.log.borrow_mut().push(log);
+        let here = self.manifests.iter().filter(|((of, _), _)| *of == name);
+        here.map(|(_, manifest)| manifest)
+            .filter(|manifest| manifest.subject().is_some_and(|to| to.digest == subject))
+            .map(Manifest::referrer)
+            .filter(|referrer| referrer.artifact_type.as_deref() == Some(artifact_type))
+            .collect()
+    }
+
     /// Pushes what a plan says, at most so many things; returns whether it came to the end.
     pub(crate) fn perform(&mut self, plan: &Plan, directory: &Directory, mut left: usize) -> bool {
         for stage in &plan.stages {
@@ -169,6 +186,11 @@ impl Registry {
                     repository,
                     selector,
                 } => Answer::Manifest(self.manifest(repository, selector)),
+                Ask::Referrers {
+                    repository,
+                    subject,
+                    artifact_type,
+                } => Answer::Referrers(self.referrers(repository, *subject, artifact_type)),
                 Ask::Blob {
                     repository,
                     descriptor,

@@ -127,6 +127,7 @@ fn open_moving(
                 repository,
                 selector,
             } => Answer::Manifest(registry.manifest(repository, selector)),
+            Ask::Referrers { .. } => Answer::Referrers(Vec::new()),
             Ask::Blob {
                 repository,
                 descriptor,

@@ -45,6 +45,7 @@ impl Opening {
             repomd: parts.repomd,
             signature,
             signer,
+            root_signature: self.root_signature.clone(),
             packages_learnt: false,
         };
         let found = snapshot.mark();
@@ -61,6 +62,9 @@ impl Opening {
                 seen: describe(&seen),
                 found: describe(&found),
             }));
+        }
+        if let Some(max_age) = self.options.max_age {
+            snapshot.check_age(max_age, self.options.now)?;
         }
         Ok(snapshot)
     }

@@ -1,0 +1,1 @@
+J1ypq5PX04bzotJkBie27n3RDTcyMvpmHYFxX0UkcbNAXHmuc7MSgNuhkBJ9h1JuueJOG9bfykKACULxziGzCQ==
