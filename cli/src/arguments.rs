@@ -81,6 +81,8 @@ pub(crate) enum Command {
     Sync(command::sync::Command),
     Push(command::push::Command),
     Import(command::import::Command),
+    Copy(command::copy::Command),
+    Diff(command::diff::Command),
     Tags(command::tags::Command),
     Manifest(command::manifest::Command),
     Blob(command::blob::Command),

@@ -2,7 +2,9 @@
 
 pub(crate) mod blob;
 pub(crate) mod completions;
+pub(crate) mod copy;
 pub(crate) mod demo;
+pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod files;
 pub(crate) mod get;
@@ -40,6 +42,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Sync(command) => block_on(sync::run(command, &global)),
         Command::Import(command) => block_on(import::run(command, &global)),
         Command::Push(command) => block_on(push::run(command, &global)),
+        Command::Copy(command) => block_on(copy::run(command, &global)),
+        Command::Diff(command) => block_on(diff::run(command, &global)),
         Command::Tags(command) => block_on(tags::run(command, &global)),
         Command::Manifest(command) => block_on(manifest::run(command, &global)),
         Command::Blob(command) => block_on(blob::run(command, &global)),

@@ -134,7 +134,10 @@ impl From<ocirepo_native::Error> for Failure {
             ocirepo_native::Error::Import(error) => return error.into(),
             other => other,
         };
-        let exit = error.kind().map_or(Exit::Failure, Exit::from);
+        let exit = match &error {
+            ocirepo_native::Error::Older { .. } => Exit::Verification,
+            other => other.kind().map_or(Exit::Failure, Exit::from),
+        };
         Self::new(exit, error)
     }
 }

@@ -14,6 +14,7 @@ mod exit;
 mod http_server;
 mod import;
 mod output;
+mod place;
 mod publish;
 mod reading;
 pub mod registry_server;

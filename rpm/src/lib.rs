@@ -11,6 +11,7 @@
 //! | checksums, paths and versions | [`checksum`], [`href`], [`evr`] |
 //! | what the header of a package file says | [`header`] |
 //! | which packages a person means | [`query`] |
+//! | what changed between two repositories | [`mod@diff`] |
 //! | errors and caps | [`error`], [`limits`] |
 //! | layouts, and names of files in the `tree` layout | [`layout`], [`name`] |
 //! | reading a repository from a registry | [`snapshot`] |
@@ -28,6 +29,7 @@ pub mod cosign;
 pub mod create;
 mod date;
 pub mod deltas;
+pub mod diff;
 pub mod error;
 pub mod evr;
 mod fields;
