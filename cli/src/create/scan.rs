@@ -143,12 +143,20 @@ fn package(path: &Path, location: &Href, options: &HeaderOptions) -> Result<Fact
     let mut buffered = BufReader::with_capacity(PIECE, &mut source);
     let name = path.display().to_string();
     let header = header::read(&mut buffered, &name, options).map_err(Failure::failed)?;
-    io::copy(&mut buffered, &mut io::sink()).map_err(failed)?;
+    let mut payload = Hasher::new(Algorithm::Sha256);
+    let mut rest = vec![0; PIECE];
+    loop {
+        match buffered.read(&mut rest).map_err(failed)? {
+            0 => break,
+            count => payload.update(rest.get(..count).unwrap_or_default()),
+        }
+    }
     let file = FileFacts {
         location: location.clone(),
         checksum: source.hasher.finish().into(),
         size: source.size,
         time: 0,
+        payload: Some(payload.finish().into()),
     };
     let mut facts = header.facts(file).map_err(Failure::failed)?;
     // When a copy of the file was written on this machine is nobody's concern; on another

@@ -11,6 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::error::{HeaderError, HeaderErrorKind};
 use super::index::{self, Index};
+use crate::checksum::{Checksum, ChecksumKind};
+
 use super::{Header, HeaderOptions, changes, dependencies, files, package};
 
 /// Size of the lead.
@@ -108,7 +110,15 @@ impl Front {
             changes: changes::changes(&self.header, options)?,
             file: Box::default(),
             expected: self.expected_size()?,
+            payload: self.payload_checksum()?,
         })
+    }
+
+    /// The SHA-256 of the compressed payload, where the header has that.
+    fn payload_checksum(&self) -> Result<Option<Checksum>, HeaderError> {
+        let digest = self.header.text(IndexTag::RPMTAG_PAYLOADSHA256 as u32)?;
+        let digest = digest.and_then(|digest| std::str::from_utf8(digest).ok());
+        Ok(digest.and_then(|hex| Checksum::from_hex(ChecksumKind::Sha256, hex).ok()))
     }
 
     /// How many bytes the file has: packages up to version 4 say in their signature header

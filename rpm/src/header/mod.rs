@@ -95,6 +95,9 @@ pub struct FileFacts {
     pub size: u64,
     /// When it was last changed, in seconds since 1970.
     pub time: u64,
+    /// The SHA-256 of its payload, the compressed bytes behind the header, if that is to be
+    /// compared with what the header says, as rpm does before it installs the package.
+    pub payload: Option<Checksum>,
 }
 
 /// A package as the three lists of a repository have it.
@@ -119,6 +122,8 @@ pub struct Header {
     file: Box<str>,
     /// How many bytes the whole file has, if it says so.
     expected: Option<u64>,
+    /// The checksum of the payload, if it says so.
+    payload: Option<Checksum>,
 }
 
 impl Header {
@@ -133,7 +138,7 @@ impl Header {
     }
 
     /// The facts of the package, with those of its file. A file that is shorter than its
-    /// header says is an error.
+    /// header says is an error, and so is one with another payload.
     pub fn facts(self, file: FileFacts) -> Result<Facts, HeaderError> {
         if let Some(expected) = self.expected
             && file.size < expected
@@ -143,6 +148,20 @@ impl Header {
                 format!(
                     "it has {} bytes, its header says {expected}: it was cut off; get it again",
                     file.size
+                ),
+            )
+            .in_file(&self.file));
+        }
+        if let (Some(wanted), Some(found)) = (self.payload, file.payload)
+            && wanted != found
+        {
+            return Err(HeaderError::new(
+                HeaderErrorKind::Damaged,
+                format!(
+                    "its payload has the SHA-256 {}, its header says {}: it was damaged; get it \
+                     again",
+                    found.hex(),
+                    wanted.hex()
                 ),
             )
             .in_file(&self.file));
@@ -215,23 +234,34 @@ pub fn scan(
     // One allocation for the small reads of the header and the large ones behind it.
     let mut buffered = io::BufReader::with_capacity(PIECE, &mut source);
     let header = read(&mut buffered, location.path(), options)?;
-    drain(&mut buffered).map_err(|error| named(HeaderError::source(&error)))?;
-    let checksum = Checksum::from_hash(ChecksumKind::Sha256, &source.hasher.finalize())
-        .ok_or_else(|| named(HeaderError::malformed("it has no SHA-256")))?;
+    let mut payload = Sha256::new();
+    pass(&mut buffered, |piece| payload.update(piece))
+        .map_err(|error| named(HeaderError::source(&error)))?;
+    let checksum = sha256(source.hasher).map_err(named)?;
+    let payload = Some(sha256(payload).map_err(named)?);
     header.facts(FileFacts {
         location,
         checksum,
         size: source.size,
         time,
+        payload,
     })
 }
 
+fn sha256(hasher: Sha256) -> Result<Checksum, HeaderError> {
+    Checksum::from_hash(ChecksumKind::Sha256, &hasher.finalize())
+        .ok_or_else(|| HeaderError::malformed("it has no SHA-256"))
+}
+
 /// Reads up to the end, through the buffer that is there.
-fn drain(source: &mut impl io::BufRead) -> io::Result<()> {
+fn pass(source: &mut impl io::BufRead, mut take: impl FnMut(&[u8])) -> io::Result<()> {
     loop {
         let len = match source.fill_buf() {
             Ok([]) => return Ok(()),
-            Ok(piece) => piece.len(),
+            Ok(piece) => {
+                take(piece);
+                piece.len()
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
