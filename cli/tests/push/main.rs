@@ -1,0 +1,8 @@
+//! `ocirepo push` with RPM files, against the in-memory registry.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod bad_input;
+mod changes;
+mod metadata;
+mod world;
