@@ -207,7 +207,10 @@ async fn read_back(
                 entry.read(u64::MAX)?
             }
             Some(Located::Held(content)) => content,
-            None => return Err(Failure::not_found(format!("{reference} has no {path}"))),
+            // No package is made from a catalogue.
+            Some(Located::Made(_)) | None => {
+                return Err(Failure::not_found(format!("{reference} has no {path}")));
+            }
         };
         if content != std::fs::read(source.join(path))? {
             return Err(Failure::verification(format!("{path} came back changed")));

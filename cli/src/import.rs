@@ -48,6 +48,7 @@ pub(crate) async fn publish(
             repomd: origin.repomd(),
             packages: origin.packages().to_vec(),
             date: None,
+            catalogue: None,
         };
         let parent = parent.as_deref().or(snapshot).map(Parent::of);
         let plan = plan::plan(&input, to, parent.as_ref()).map_err(Failure::failed)?;

@@ -4,6 +4,7 @@
 //! behind HTTP.
 
 mod arguments;
+mod catalogue;
 mod client;
 mod clock;
 mod command;

@@ -15,12 +15,14 @@ use ocirepo_rpm::layout::Layout;
 use ocirepo_rpm::layout::format::SIGNATURE;
 use ocirepo_rpm::limits::Limits;
 use ocirepo_rpm::metadata;
+use ocirepo_rpm::native::is_kept;
 use ocirepo_rpm::package::Package as Described;
 use ocirepo_rpm::primary::Primary;
 use ocirepo_rpm::publish::{self as plan, Destination, File, Input, Package, Parent, source_name};
 use ocirepo_rpm::repomd::Repomd;
 use ocirepo_rpm::snapshot::Snapshot;
 
+use crate::catalogue::Kept;
 use crate::create::{hash, walk};
 use crate::exit::Failure;
 use crate::output::progress;
@@ -38,10 +40,13 @@ pub(crate) async fn directory(
 ) -> Result<Published, Failure> {
     let destination = destination(reference, layout)?;
     let mut scanned = {
-        let directory = directory.to_owned();
-        tokio::task::spawn_blocking(move || scan(&directory))
-            .await
-            .map_err(Failure::failed)??
+        let (directory, signed) = (directory.to_owned(), signer.is_some());
+        tokio::task::spawn_blocking(move || match layout {
+            Some(Layout::Native) => scan(&directory)?.with_catalogue(&directory, signed),
+            _ => scan(&directory),
+        })
+        .await
+        .map_err(Failure::failed)??
     };
     let bar = progress::items(0, "pushing");
     let options = Options {
@@ -65,6 +70,7 @@ pub(crate) async fn directory(
             repomd: &scanned.repomd,
             packages: scanned.packages.clone(),
             date: None,
+            catalogue: scanned.catalogue.as_ref().map(|kept| &kept.catalogue),
         };
         let plan = plan::plan(&input, to, parent.as_ref()).map_err(Failure::failed)?;
         if let Some(planned) = dry_run.as_deref_mut() {
@@ -150,11 +156,40 @@ struct Scanned {
     repomd: Repomd,
     raw_repomd: Vec<u8>,
     packages: Vec<Package>,
+    catalogue: Option<Kept>,
 }
 
 impl Scanned {
+    /// The same with a catalogue in place of what it makes needless. `signed` says that it
+    /// will be signed.
+    fn with_catalogue(mut self, directory: &Path, signed: bool) -> Result<Self, Failure> {
+        let kept = Kept::of_directory(directory, &self.repomd, self.packages.len() as u64)?;
+        kept.put_sources(&mut self.sources);
+        let was_signed = self.files.iter().any(|file| file.path.path() == SIGNATURE);
+        if was_signed && !signed {
+            crate::output::note(
+                "warning",
+                "the layout native has a repomd.xml of its own, which the signature in the \
+                 directory does not fit; sign it with --sign-key",
+            );
+        }
+        self.files
+            .retain(|file| is_kept(&self.repomd, file.path.path()));
+        self.raw_repomd = kept.catalogue.raw_repomd().into_bytes();
+        self.repomd = kept.catalogue.repomd().clone();
+        self.catalogue = Some(kept);
+        Ok(self)
+    }
+
     /// Has this signature of `repomd.xml`, in place of one that lies in the directory.
     fn put_signature(&mut self, signature: Vec<u8>) -> Result<(), Failure> {
+        if let Some(kept) = &mut self.catalogue {
+            let signature = String::from_utf8(signature).map_err(|_| {
+                Failure::failed("the signature is not armored; let the command write text")
+            })?;
+            kept.catalogue = kept.catalogue.clone().signed(signature);
+            return Ok(());
+        }
         self.files.retain(|file| file.path.path() != SIGNATURE);
         self.files.push(File {
             path: Href::from_path(SIGNATURE).map_err(Failure::failed)?,
@@ -211,6 +246,7 @@ fn scan(directory: &Path) -> Result<Scanned, Failure> {
         repomd,
         raw_repomd,
         packages,
+        catalogue: None,
     })
 }
 

@@ -15,7 +15,7 @@ use ocirepo_rpm::package::Package;
 use ocirepo_rpm::primary::Primary;
 use ocirepo_rpm::publish::source_name;
 use ocirepo_rpm::repomd::Record;
-use ocirepo_rpm::snapshot::{Blob, Options, PackageEntry, Snapshot, Target};
+use ocirepo_rpm::snapshot::{Blob, Made, Options, PackageEntry, Snapshot, Target};
 
 use crate::exit::Failure;
 
@@ -26,6 +26,8 @@ pub(crate) enum Located {
     Held(Vec<u8>),
     /// In the registry.
     Blob(Box<Blob>),
+    /// Made from what is in the registry.
+    Made(Box<Made>),
 }
 
 /// Opens a repository at what its tag or digest names now, with no memory of earlier
@@ -68,6 +70,7 @@ pub(crate) async fn locate(
     match snapshot.resolve(path)? {
         Target::Held(bytes) => Ok(Some(Located::Held(bytes.to_vec()))),
         Target::Blob(blob) => Ok(Some(Located::Blob(Box::new(blob)))),
+        Target::Made(made) => Ok(Some(Located::Made(Box::new(made)))),
         Target::Listed(list) => {
             let Some(manifest) = manifest(client, &list.repository, list.selector).await? else {
                 return Ok(None);
@@ -143,6 +146,10 @@ pub(crate) async fn metadata_file(
     match locate(client, snapshot, &record.location).await? {
         Some(Located::Held(bytes)) => Ok(Box::new(std::io::Cursor::new(bytes))),
         Some(Located::Blob(blob)) => Ok(Box::new(pull(client, &blob).await?.into_file())),
+        Some(Located::Made(made)) => {
+            let part = pull(client, &made.from).await?.into_file();
+            Ok(Box::new(made.make(part)?))
+        }
         None => Err(Failure::not_found(format!(
             "{}: repomd.xml names {}, but it is nowhere to be found",
             snapshot.repository(),

@@ -139,7 +139,8 @@ impl Signer {
 async fn published(client: &Client, snapshot: &Snapshot) -> Result<Option<Vec<u8>>, Failure> {
     let path = Href::from_path(SIGNATURE).map_err(Failure::failed)?;
     match repository::locate(client, snapshot, &path).await? {
-        None => Ok(None),
+        // No signature is made from a catalogue: one is in it.
+        Some(Located::Made(_)) | None => Ok(None),
         Some(Located::Held(signature)) => Ok(Some(signature)),
         Some(Located::Blob(blob)) => {
             let limit = MAX_SIGNATURE_FILE as u64;

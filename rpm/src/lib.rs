@@ -14,6 +14,7 @@
 //! | what changed between two repositories | [`mod@diff`] |
 //! | errors and caps | [`error`], [`limits`] |
 //! | layouts, and names of files in the `tree` layout | [`layout`], [`name`] |
+//! | a catalogue instead of rpm-md, and the rpm-md it becomes | [`native`] |
 //! | reading a repository from a registry | [`snapshot`] |
 //! | making a repository out of packages and the one before | [`create`] |
 //! | what to push to publish one | [`publish`] |
@@ -43,6 +44,7 @@ pub mod metadata;
 pub mod metalink;
 pub mod mirror;
 pub mod name;
+pub mod native;
 pub mod other;
 pub mod package;
 pub mod primary;

@@ -42,7 +42,7 @@ pub(crate) struct Command {
     given: Given,
     #[command(flatten)]
     making: Making,
-    /// files, index or tree [default: files up to 400 files, then index]
+    /// files, index, native or tree [default: files up to 400 files, then index]
     #[arg(long)]
     layout: Option<Layout>,
     /// Say what would be published, and do nothing

@@ -90,7 +90,8 @@ impl<'a> Before<'a> {
                 return Ok((file, Some(Local::Bytes(content.to_vec().into()))));
             }
             Target::Blob(blob) => blob,
-            Target::Packages | Target::Missing => return Err(missing()),
+            // What is made from a catalogue is nowhere as it is.
+            Target::Made(_) | Target::Packages | Target::Missing => return Err(missing()),
             Target::Listed(list) => {
                 let key = format!("{} {}", list.repository, list.selector);
                 if !self.manifests.contains_key(&key) {

@@ -111,6 +111,7 @@ impl Request<'_> {
             repomd: &metadata.repomd,
             packages,
             date: None,
+            catalogue: None,
         };
         // A tree beside another layout of the same repository would be two repositories.
         let layout = to.layout.or(before

@@ -18,18 +18,18 @@ use ocirepo::Digest;
 use ocirepo_native::Client;
 use ocirepo_rpm::href::Href;
 use ocirepo_rpm::layout::format::{REPOMD, SIGNATURE};
-use ocirepo_rpm::snapshot::Blob;
+use ocirepo_rpm::snapshot::{Blob, Made};
 
 use super::door::Door;
 use super::file::{Facts, content_type};
-use super::flight::{Flights, Found};
+use super::flight::{Flights, Found, Sink};
 use super::guard::{Guard, Refusal};
 use super::history::History;
 use super::snapshots::{Open, Place, Snapshots, fixed};
 use super::target::Target;
 use crate::exit::{Exit, Failure};
 use crate::http_server::{Body, Service, full};
-use crate::repository::Located;
+use crate::repository::{self, Located};
 
 /// The bridge behind its socket.
 pub(super) struct Bridge {
@@ -248,6 +248,14 @@ impl Bridge {
                 }
                 self.blob(client, &blob).await?
             }
+            Located::Made(made) => {
+                facts.digest = made.digest;
+                facts.size = Some(made.size);
+                if let Some(response) = facts.without_content(asked.request) {
+                    return Ok(Some(response));
+                }
+                self.made(client, &made).await?
+            }
         };
         let failures = &asked.door.failures;
         facts
@@ -297,6 +305,23 @@ impl Bridge {
             .await
             .map_err(Failure::failed)??;
         Ok(found)
+    }
+
+    /// What is made from a catalogue: once, whoever asks for it, and kept like a blob.
+    async fn made(&self, client: &Client, made: &Made) -> Result<Found, Arc<Failure>> {
+        let fetch = {
+            let (client, made) = (client.clone(), made.clone());
+            move |mut sink: Sink| async move {
+                let part = repository::pull(&client, &made.from).await?.into_file();
+                tokio::task::spawn_blocking(move || {
+                    io::copy(&mut made.make(part)?, &mut sink)?;
+                    Ok(())
+                })
+                .await
+                .map_err(Failure::failed)?
+            }
+        };
+        Ok(self.flights.find(made.digest, fetch).await?)
     }
 
     /// What the tag points to now, or pointed to when the registry could last be asked.

@@ -211,23 +211,31 @@ pub(super) struct Sink {
     progress: watch::Sender<Progress>,
 }
 
+impl io::Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(writer) = inner.as_mut() else {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        };
+        writer.write(bytes).map_err(io::Error::other)?;
+        let size = writer.size();
+        self.progress.send_replace(Progress::Written(size));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl AsyncWrite for Sink {
     /// Writes at once: to the page cache that takes less time than to change threads.
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(writer) = inner.as_mut() else {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-        };
-        let written = writer.write(bytes).map_err(io::Error::other);
-        let size = writer.size();
-        Poll::Ready(written.map(|()| {
-            self.progress.send_replace(Progress::Written(size));
-            bytes.len()
-        }))
+        Poll::Ready(io::Write::write(&mut *self, bytes))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

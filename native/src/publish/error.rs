@@ -56,6 +56,11 @@ pub enum Refusal {
         /// What the registry said.
         cause: String,
     },
+    /// A package cannot be read.
+    Package {
+        /// Why, naming the file.
+        why: String,
+    },
 }
 
 impl fmt::Display for Refusal {
@@ -111,6 +116,7 @@ impl fmt::Display for Refusal {
                 "the tag {tag} of {repository} points at {holds}, and the registry does not \
                  let it move; make it mutable there, or publish at another tag ({cause})"
             ),
+            Self::Package { why } => f.write_str(why),
         }
     }
 }

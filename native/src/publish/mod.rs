@@ -9,6 +9,7 @@
 
 mod error;
 mod head;
+mod package;
 mod push;
 mod sources;
 

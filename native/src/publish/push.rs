@@ -66,7 +66,7 @@ pub(super) struct Pusher<'a> {
 
 /// How sure it is that the registry lacks a blob.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Doubt {
+pub(super) enum Doubt {
     /// Nobody asked.
     Usual,
     /// It refused a manifest because of it.
@@ -79,8 +79,13 @@ impl Pusher<'_> {
     /// Blobs before manifests, stage after stage.
     pub(super) async fn run(&self) -> Result<(), Stop> {
         self.pushed.snapshot.store(false, Ordering::Relaxed);
-        let wanted = self.plan.stages.iter().flat_map(|stage| &stage.blobs);
-        let blobs = wanted.filter(|blob| !blob.known).count() as u64;
+        let stages = || self.plan.stages.iter();
+        let blobs = stages().flat_map(|stage| &stage.blobs);
+        let blobs = blobs.filter(|blob| !blob.known).count();
+        let packages = stages().flat_map(|stage| &stage.packages);
+        let packages = packages.filter(|package| !package.known);
+        let of_packages = packages.map(|package| if package.known_blob { 2 } else { 3 });
+        let blobs = (blobs + of_packages.sum::<usize>()) as u64;
         self.options.tell(Event::Begin { blobs });
         for (at, stage) in self.plan.stages.iter().enumerate() {
             // What others published while blobs and shards were pushed makes the rest
@@ -99,18 +104,30 @@ impl Pusher<'_> {
     async fn stage(&self, stage: &Stage) -> Result<(), Stop> {
         let blobs = stage.blobs.iter().filter(|blob| !blob.known);
         some_at_a_time(blobs, |blob| self.blob(blob, Doubt::Usual)).await?;
+        let packages = stage.packages.iter().filter(|package| !package.known);
+        some_at_a_time(packages, |push| self.package(push)).await?;
         let manifests = stage.manifests.iter().filter(|manifest| !manifest.known);
-        some_at_a_time(manifests, |push| self.manifest(push)).await
+        some_at_a_time(manifests, |push| self.manifest(push, &[])).await
     }
 
     async fn blob(&self, blob: &BlobPush, doubt: Doubt) -> Result<()> {
+        self.blob_from(blob, None, doubt).await
+    }
+
+    /// Pushes a blob, from somewhere else than the sources say if that is given.
+    pub(super) async fn blob_from(
+        &self,
+        blob: &BlobPush,
+        local: Option<&Local>,
+        doubt: Doubt,
+    ) -> Result<()> {
         let Descriptor { digest, size, .. } = blob.descriptor;
         // In a tree the same content is in many repositories.
         let one_repository = self.head.is_some();
         if one_repository && doubt == Doubt::Usual && lock(&self.pushed.there).contains(&digest) {
             return Ok(());
         }
-        if self.send(blob, doubt).await? {
+        if self.send(blob, local, doubt).await? {
             self.pushed.blobs.fetch_add(1, Ordering::Relaxed);
             self.pushed.bytes.fetch_add(size, Ordering::Relaxed);
         }
@@ -122,7 +139,7 @@ impl Pusher<'_> {
     }
 
     /// Sees to it that the registry has a blob; whether its bytes had to be sent.
-    async fn send(&self, blob: &BlobPush, doubt: Doubt) -> Result<bool> {
+    async fn send(&self, blob: &BlobPush, local: Option<&Local>, doubt: Doubt) -> Result<bool> {
         let (client, repository) = (self.client, &blob.repository);
         let digest = Some(blob.descriptor.digest);
         let upload = Upload {
@@ -136,7 +153,10 @@ impl Pusher<'_> {
         };
         let local = match &blob.source {
             Source::Bytes(bytes) => Some(&Local::Bytes(bytes.clone().into())),
-            Source::File(path) => self.sources.get(path.path()),
+            Source::File(_) | Source::Part(_) => {
+                let key = blob.source.key();
+                local.or_else(|| key.and_then(|key| self.sources.get(key)))
+            }
         };
         let pushed = match local {
             Some(Local::Bytes(bytes)) => {
@@ -170,10 +190,7 @@ impl Pusher<'_> {
         if found && doubt != Doubt::Lied {
             return Ok(false);
         }
-        let path = match &blob.source {
-            Source::File(path) => path.path(),
-            Source::Bytes(_) => "",
-        };
+        let path = blob.source.key().unwrap_or_default();
         match self.sources.fetched(path).await? {
             Some(file) => {
                 let upload = Upload::default();
@@ -189,14 +206,18 @@ impl Pusher<'_> {
     }
 
     /// Pushes a manifest; where the registry turns out not to have what it lists, after
-    /// pushing that as well.
-    async fn manifest(&self, push: &ManifestPush) -> Result<(), Stop> {
+    /// pushing that as well. `blobs` are blobs it lists that are not in the plan.
+    pub(super) async fn manifest(
+        &self,
+        push: &ManifestPush,
+        blobs: &[BlobPush],
+    ) -> Result<(), Stop> {
         let mut result = self.put(push).await;
         for doubt in [Doubt::Refused, Doubt::Lied] {
             match result {
                 Err(Stop::Failed(error)) if error.is_unknown_content() => {
                     tracing::info!(%error, "pushing what the manifest lists");
-                    self.supply(push, doubt).await?;
+                    self.supply(push, blobs, doubt).await?;
                     result = self.put(push).await;
                 }
                 done => return done,
@@ -244,13 +265,19 @@ impl Pusher<'_> {
     }
 
     /// Pushes all that a manifest lists.
-    async fn supply(&self, push: &ManifestPush, doubt: Doubt) -> Result<(), Stop> {
+    async fn supply(
+        &self,
+        push: &ManifestPush,
+        blobs: &[BlobPush],
+        doubt: Doubt,
+    ) -> Result<(), Stop> {
         let wanted = push.manifest.blobs().map(|blob| blob.digest);
         let wanted: BTreeSet<Digest> = wanted.collect();
         let children = push.manifest.children().iter().map(|child| child.digest);
         let children: BTreeSet<Digest> = children.collect();
         let stages = || self.plan.stages.iter();
-        let blobs = stages().flat_map(|stage| &stage.blobs).filter(|blob| {
+        let blobs = stages().flat_map(|stage| &stage.blobs).chain(blobs);
+        let blobs = blobs.filter(|blob| {
             blob.repository == push.repository && wanted.contains(&blob.descriptor.digest)
         });
         some_at_a_time(blobs, |blob| self.blob(blob, doubt)).await?;
@@ -260,7 +287,7 @@ impl Pusher<'_> {
                 manifest.repository == push.repository
                     && children.contains(&manifest.manifest.digest())
             });
-        some_at_a_time(manifests, |manifest| Box::pin(self.manifest(manifest))).await
+        some_at_a_time(manifests, |manifest| Box::pin(self.manifest(manifest, &[]))).await
     }
 }
 

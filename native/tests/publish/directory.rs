@@ -89,6 +89,7 @@ impl Directory {
             repomd: &self.repomd,
             packages: self.packages.clone(),
             date: None,
+            catalogue: None,
         };
         let mut sources = Sources::new();
         for (path, content) in &self.files {

@@ -17,12 +17,36 @@ pub const OTHER: &str = "application/vnd.ocirepo.rpm.other.v1";
 /// Artifact type of one file of `tree`.
 pub const FILE: &str = "application/vnd.ocirepo.rpm.file.v1";
 
+/// Artifact type of a package of `native`.
+pub const PACKAGE: &str = "application/vnd.ocirepo.rpm.package.v1";
+
+/// Media type of the config of a package of `native`.
+pub const PACKAGE_CONFIG: &str = "application/vnd.ocirepo.rpm.package.config.v1+json";
+
+/// Media type of the header of a package, a layer of `native`.
+pub const HEADER: &str = "application/vnd.ocirepo.rpm.header.v1";
+
+/// Media type of the config of the root of `native`, which tells that it is one.
+pub const CATALOGUE: &str = "application/vnd.ocirepo.rpm.catalogue.v1+json";
+
+/// Media type of a part of the catalogue of `native`: what `primary` says.
+pub const CATALOGUE_PACKAGES: &str = "application/vnd.ocirepo.rpm.catalogue.packages.v1+gzip";
+
+/// Media type of a part of the catalogue of `native`: what `filelists` says.
+pub const CATALOGUE_FILES: &str = "application/vnd.ocirepo.rpm.catalogue.files.v1+gzip";
+
+/// Media type of a part of the catalogue of `native`: what `other` says.
+pub const CATALOGUE_CHANGES: &str = "application/vnd.ocirepo.rpm.catalogue.changes.v1+gzip";
+
 /// Annotation of a layer: the path of the file in the repository (image-spec,
 /// "Pre-Defined Annotation Keys").
 pub const TITLE: &str = "org.opencontainers.image.title";
 
 /// Annotation of a manifest or index: the date of the repository's revision.
 pub const CREATED: &str = "org.opencontainers.image.created";
+
+/// Annotation of the artifact of a package: its version, as `epoch:version-release`.
+pub const VERSION: &str = "org.opencontainers.image.version";
 
 /// Annotation of the root: which layout it is.
 pub const LAYOUT: &str = "org.ocirepo.layout";

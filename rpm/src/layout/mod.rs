@@ -27,18 +27,21 @@ pub enum Layout {
     Files,
     /// An image index: first an artifact with the metadata, then artifacts with packages.
     Index,
+    /// A catalogue, and one artifact per package; the metadata is made from the catalogue.
+    Native,
 }
 
 impl Layout {
     /// All layouts.
-    pub const ALL: [Self; 3] = [Self::Tree, Self::Files, Self::Index];
+    pub const ALL: [Self; 4] = [Self::Tree, Self::Files, Self::Index, Self::Native];
 
-    /// The name: `tree`, `files` or `index`.
+    /// The name: `tree`, `files`, `index` or `native`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Tree => "tree",
             Self::Files => "files",
             Self::Index => "index",
+            Self::Native => "native",
         }
     }
 }
@@ -68,7 +71,7 @@ impl fmt::Display for UnknownLayout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:?} is no layout; there are tree, files and index",
+            "{:?} is no layout; there are tree, files, index and native",
             self.0
         )
     }

@@ -5,6 +5,7 @@
 //! has one that stays when the moving tag goes on:
 //!
 //! - a child: `c-` and the 64 hexadecimal digits of its SHA-256 digest;
+//! - a package of `native`: `p-` and the 64 hexadecimal digits of the SHA-256 of the RPM;
 //! - a snapshot: the moving tag, `-s`, the sequence number, `-` and the first 12
 //!   hexadecimal digits of its digest, such as `el9-s42-0f343b093112`;
 //! - what is no longer in use: its tag, `-u`, and since when in Unix seconds, such as
@@ -35,6 +36,20 @@ pub fn is_child(tag: &Tag) -> bool {
         .is_some_and(|hex| hex.len() == 64 && is_hex(hex))
 }
 
+/// The tag of a package of the layout `native`: `p-` and the 64 hexadecimal digits of the
+/// SHA-256 of the RPM.
+///
+/// `None` for digests that do not fit into a tag, which only SHA-256 is sure to.
+pub fn package(rpm: &Digest) -> Option<Tag> {
+    format!("p-{}", rpm.hex()).parse().ok()
+}
+
+/// The digest of the RPM that the tag of a package tells; `None` for all other tags.
+pub fn package_of(tag: &Tag) -> Option<Digest> {
+    let hex = tag.as_str().strip_prefix("p-").filter(|hex| is_hex(hex))?;
+    format!("sha256:{hex}").parse().ok()
+}
+
 /// The tag of a snapshot of a moving tag.
 ///
 /// `None` when the moving tag is longer than [`MAX_MOVING_TAG`] or has itself the form of
@@ -58,8 +73,8 @@ pub fn superseded(moving: &Tag, sequence: u64, digest: &Digest, since: u64) -> O
     unused(&snapshot(moving, sequence, digest)?, since)
 }
 
-/// The tag that says since when, in Unix seconds, what is at the given tag (of a child or
-/// a snapshot) has not been in use.
+/// The tag that says since when, in Unix seconds, what is at the given tag (of a child, a
+/// package or a snapshot) has not been in use.
 ///
 /// `None` for other tags, which are not made here, and where it does not fit into a tag.
 pub fn unused(tag: &Tag, since: u64) -> Option<Tag> {
@@ -71,13 +86,18 @@ pub fn unused(tag: &Tag, since: u64) -> Option<Tag> {
 
 /// Whether a tag has one of the forms that are made here, so that it does not move.
 pub fn is_made(tag: &Tag) -> bool {
-    is_child(tag) || Snapshot::parse(tag).is_some() || Unused::parse(tag).is_some()
+    is_markable(tag) || Unused::parse(tag).is_some()
+}
+
+/// Whether a tag is that of something that can go out of use.
+fn is_markable(tag: &Tag) -> bool {
+    is_child(tag) || package_of(tag).is_some() || Snapshot::parse(tag).is_some()
 }
 
 /// What the tag of something that is no longer in use says.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unused {
-    /// The tag of the child or snapshot.
+    /// The tag of the child, package or snapshot.
     pub tag: Tag,
     /// Since when, in Unix seconds.
     pub since: u64,
@@ -90,7 +110,7 @@ impl Unused {
         let since = number.parse().ok()?;
         let tag: Tag = rest.parse().ok()?;
         // Not of another such tag: that would be since when the mark has been unused.
-        let marked = is_child(&tag) || Snapshot::parse(&tag).is_some();
+        let marked = is_markable(&tag);
         (marked && u64::to_string(&since) == number).then_some(Self { tag, since })
     }
 }
@@ -203,6 +223,7 @@ mod tests {
         let digest = Digest::of(b"");
         let made = [
             child(&digest),
+            package(&digest),
             snapshot(&tag("el9"), 1, &digest),
             superseded(&tag("el9"), 1, &digest, 1),
         ];
@@ -211,5 +232,7 @@ mod tests {
         }
         assert!(is_child(&child(&digest).unwrap()));
         assert!(!is_child(&tag("c-1")));
+        assert_eq!(package_of(&package(&digest).unwrap()), Some(digest));
+        assert_eq!(package_of(&tag("p-1")), None);
     }
 }

@@ -57,6 +57,14 @@ impl Titles {
         }
     }
 
+    /// Sorts layers whose titles are paths, as those of a catalogue are.
+    pub(crate) fn of_paths(layers: &[Descriptor]) -> Self {
+        Self {
+            form: Form::Paths(String::new()),
+            ..Self::new(layers)
+        }
+    }
+
     /// The layer of a path of the repository.
     pub(crate) fn find(&self, path: &str) -> Result<Option<&Descriptor>, Ambiguous> {
         let found = match &self.form {

@@ -8,6 +8,7 @@ use super::error::{Problem, PublishError};
 use super::{File, Input, rank};
 use crate::checksum::Checksum;
 use crate::layout::format::REPOMD;
+use crate::native::{Catalogue, Part};
 
 /// The files in the order they have in manifests: `repomd.xml`, its signature, other
 /// metadata, everything else, each by path.
@@ -24,10 +25,15 @@ pub(super) fn ordered<'a>(input: &'a Input<'_>) -> Result<Vec<&'a File>, Publish
             return Err(Problem::Twice(file.path.clone()).into());
         }
     }
-    if !by_path.contains_key(REPOMD) {
+    if input.catalogue.is_none() && !by_path.contains_key(REPOMD) {
         return Err(Problem::NoRepomd.into());
     }
-    for record in &input.repomd.records {
+    let repomd = input.catalogue.map_or(input.repomd, Catalogue::repomd);
+    for record in &repomd.records {
+        if input.catalogue.is_some() && Part::of_kind(&record.kind).is_some() {
+            // It is made from the catalogue.
+            continue;
+        }
         let (path, kind) = (record.location.clone(), record.kind.clone());
         let Some(file) = by_path.get(path.path()) else {
             return Err(Problem::MissingMetadata { path, kind }.into());

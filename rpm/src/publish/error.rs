@@ -35,6 +35,8 @@ pub(super) enum Problem {
         size: usize,
         limit: usize,
     },
+    /// There is a catalogue and the layout has none, or the other way round.
+    Catalogue(Layout),
     Tag(String),
     Repository(String),
     Name(NameError),
@@ -89,6 +91,15 @@ impl fmt::Display for PublishError {
             ),
             Problem::TooManyFiles {
                 files,
+                layout: Layout::Native,
+                limit,
+            } => write!(
+                f,
+                "{files} files beside packages do not fit the layout native, which takes \
+                 {limit}; publish as index"
+            ),
+            Problem::TooManyFiles {
+                files,
                 layout,
                 limit,
             } => write!(
@@ -108,6 +119,13 @@ impl fmt::Display for PublishError {
                     Layout::Files => ", or publish as index",
                     _ => ", or publish less in one repository",
                 }
+            ),
+            Problem::Catalogue(Layout::Native) => {
+                f.write_str("the layout native needs a catalogue, and none was given")
+            }
+            Problem::Catalogue(layout) => write!(
+                f,
+                "a catalogue was given, and the layout {layout} has none; publish as native"
             ),
             Problem::Tag(tag) => write!(
                 f,

@@ -27,6 +27,7 @@
 //!     repomd: &repomd,
 //!     packages: Vec::new(),
 //!     date: None,
+//!     catalogue: None,
 //! };
 //! let to = Destination {
 //!     repository: "localhost:5000/me/repo".parse::<ocirepo::Reference>()?.into_repository(),
@@ -47,6 +48,7 @@
 
 mod check;
 mod error;
+mod native;
 mod parent;
 mod single;
 mod tree;
@@ -61,10 +63,14 @@ use crate::checksum::Checksum;
 use crate::href::Href;
 use crate::layout::Layout;
 use crate::layout::format::{MAX_LAYERS, REPODATA, REPOMD, SIGNATURE, TITLE, media_type};
+use crate::native::{Catalogue, Part};
 use crate::package;
 use crate::repomd::Repomd;
 
+use error::Problem;
+
 pub use error::PublishError;
+pub use native::{PackagePush, PackagePushes};
 pub use parent::Parent;
 
 /// A directory to publish.
@@ -78,6 +84,9 @@ pub struct Input<'a> {
     pub packages: Vec<Package>,
     /// The date of the snapshot in Unix seconds, instead of repomd's revision.
     pub date: Option<u64>,
+    /// What `native` has instead of `repomd.xml`, `primary`, `filelists` and `other`, which
+    /// are then not among the files ([`native::is_kept`](crate::native::is_kept)).
+    pub catalogue: Option<&'a Catalogue>,
 }
 
 /// A file of the directory.
@@ -145,11 +154,14 @@ pub struct Plan {
     pub unchanged: bool,
 }
 
-/// One step of a plan: first all blobs, in any order, then all manifests, in any order.
+/// One step of a plan: first all blobs and packages, in any order, then all manifests, in any
+/// order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stage {
     /// What to push as blobs; each digest once for a repository.
     pub blobs: Vec<BlobPush>,
+    /// Packages to push as artifacts of their own.
+    pub packages: Vec<PackagePush>,
     /// What to push as manifests.
     pub manifests: Vec<ManifestPush>,
 }
@@ -173,8 +185,21 @@ pub struct BlobPush {
 pub enum Source {
     /// In this file of the directory.
     File(Href),
+    /// In the part of the catalogue.
+    Part(Part),
     /// Here.
     Bytes(Vec<u8>),
+}
+
+impl Source {
+    /// What the content is called among the sources a host has, unless it is here.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::File(path) => Some(path.path()),
+            Self::Part(part) => Some(part.source_key()),
+            Self::Bytes(_) => None,
+        }
+    }
 }
 
 /// A manifest to push.
@@ -200,11 +225,16 @@ pub fn plan(
     parent: Option<&Parent>,
 ) -> Result<Plan, PublishError> {
     let files = check::ordered(input)?;
-    let layout = to.layout.unwrap_or(if files.len() <= MAX_LAYERS {
+    let layout = to.layout.unwrap_or(if input.catalogue.is_some() {
+        Layout::Native
+    } else if files.len() <= MAX_LAYERS {
         Layout::Files
     } else {
         Layout::Index
     });
+    if (layout == Layout::Native) != input.catalogue.is_some() {
+        return Err(Problem::Catalogue(layout).into());
+    }
     if layout == Layout::Tree {
         return tree::plan(&files, to, parent);
     }

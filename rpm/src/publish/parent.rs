@@ -18,6 +18,8 @@ pub struct Parent {
     pub(super) root: Option<Manifest>,
     /// Blobs that are in the repository, except in `tree`.
     blobs: BTreeSet<Digest>,
+    /// Packages that have artifacts of their own, in `native`.
+    packages: BTreeSet<Digest>,
     /// Files that are in repositories of their own, in `tree`.
     files: BTreeMap<String, Digest>,
 }
@@ -35,8 +37,12 @@ impl Parent {
                 .flat_map(Manifest::blobs)
                 .map(|blob| blob.digest)
                 .collect(),
+            packages: BTreeSet::new(),
             files: BTreeMap::new(),
         };
+        if parent.layout == Layout::Native {
+            parent.packages = snapshot.package_digests().collect();
+        }
         for (path, digest) in snapshot.named_digests() {
             match parent.layout {
                 Layout::Tree => drop(parent.files.insert(path.to_owned(), digest)),
@@ -49,6 +55,11 @@ impl Parent {
     /// Whether the repository has the blob, which is not asked in `tree`.
     pub(super) fn has_blob(&self, repository: &Repository, digest: &Digest) -> bool {
         self.repository == *repository && self.blobs.contains(digest)
+    }
+
+    /// Whether the package is there as an artifact of its own.
+    pub(super) fn has_package(&self, repository: &Repository, digest: &Digest) -> bool {
+        self.repository == *repository && self.packages.contains(digest)
     }
 
     /// Whether the file has this content, in `tree`.

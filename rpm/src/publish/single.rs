@@ -12,7 +12,7 @@ use ocirepo::reference::{Selector, Tag};
 use super::error::{Problem, PublishError};
 use super::{
     BlobPush, Destination, File, Input, ManifestPush, Parent, Plan, Source, Stage, artifact,
-    empty_config, layer, rank,
+    empty_config, layer, native, rank,
 };
 use crate::date::rfc3339;
 use crate::layout::format::{
@@ -43,6 +43,7 @@ pub(super) fn plan(
     let date = date(input);
     let content = match layout {
         Layout::Files => Content::files(files)?,
+        Layout::Native => native::content(input, files)?,
         _ => Content::index(input, files)?,
     };
     let before = parent.map_or_else(Vec::new, Parent::merged);
@@ -92,14 +93,15 @@ pub(super) fn plan(
         known: unchanged,
     };
     let only = |push| Stage {
-        blobs: Vec::new(),
         manifests: vec![push],
+        ..Stage::default()
     };
     Ok(Plan {
         layout,
         stages: vec![
             Stage {
-                blobs: blobs(files, to, parent),
+                blobs: blobs(content.blobs(files), to, parent),
+                packages: native::packages(input, files, to, parent),
                 manifests: content.children(to, parent)?,
             },
             only(push(snapshot)),
@@ -137,15 +139,14 @@ fn date(input: &Input<'_>) -> Option<u64> {
         .or_else(newest)
 }
 
-fn blobs(files: &[&File], to: &Destination, parent: Option<&Parent>) -> Vec<BlobPush> {
+fn blobs(
+    blobs: Vec<(Descriptor, Source)>,
+    to: &Destination,
+    parent: Option<&Parent>,
+) -> Vec<BlobPush> {
     let mut seen = BTreeSet::new();
-    let (config, content) = empty_config();
-    let content = (config, Source::Bytes(content));
-    let files = files
-        .iter()
-        .map(|file| (layer(file), Source::File(file.path.clone())));
-    std::iter::once(content)
-        .chain(files)
+    blobs
+        .into_iter()
         .filter(|(descriptor, _)| seen.insert(descriptor.digest))
         .map(|(descriptor, source)| BlobPush {
             repository: to.repository.clone(),
@@ -157,13 +158,14 @@ fn blobs(files: &[&File], to: &Destination, parent: Option<&Parent>) -> Vec<Blob
 }
 
 /// A snapshot without its place in the line.
-enum Content {
+pub(super) enum Content {
     Files(Vec<Descriptor>),
     Index(Vec<Child>),
+    Native(native::Root),
 }
 
 /// A manifest below an index.
-struct Child {
+pub(super) struct Child {
     manifest: Manifest,
     role: &'static str,
     shard: Option<Prefix>,
@@ -242,6 +244,19 @@ impl Content {
         Ok(Self::Index(children.collect()))
     }
 
+    /// What is pushed as blobs, of these files.
+    fn blobs(&self, files: &[&File]) -> Vec<(Descriptor, Source)> {
+        let (config, content) = empty_config();
+        let config = (config, Source::Bytes(content));
+        let file = |file: &&File| (layer(file), Source::File(file.path.clone()));
+        match self {
+            Self::Files(_) | Self::Index(_) => std::iter::once(config)
+                .chain(files.iter().map(file))
+                .collect(),
+            Self::Native(root) => root.blobs(),
+        }
+    }
+
     /// The manifest or index at the root.
     fn root(&self, layout: Layout, date: Option<u64>, place: &Place) -> Manifest {
         let created = date.and_then(rfc3339).map(|date| (CREATED, date));
@@ -261,6 +276,11 @@ impl Content {
                     .fold(image, |image, (key, value)| image.annotate(key, value))
                     .to_manifest()
             }
+            Self::Native(root) => annotations
+                .fold(root.image(), |image, (key, value)| {
+                    image.annotate(key, value)
+                })
+                .to_manifest(),
             Self::Index(children) => {
                 let mut index = ImageIndex::new();
                 index.artifact_type = Some(REPOSITORY.to_owned());

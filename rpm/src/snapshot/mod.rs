@@ -79,6 +79,7 @@ use crate::layout::Layout;
 use crate::layout::format;
 use crate::layout::shard::Shards;
 use crate::layout::titles::Titles;
+use crate::native::Catalogue;
 use crate::repomd::Repomd;
 use crate::signature::Good;
 
@@ -86,7 +87,7 @@ pub use ask::{Answer, Ask, Options};
 pub use error::{SnapshotError, SnapshotErrorKind};
 pub use mark::Mark;
 pub use opening::{MAX_REPOMD, Opening};
-pub use resolve::{Blob, FileEntry, List, PackageEntry, Target};
+pub use resolve::{Blob, FileEntry, List, Made, PackageEntry, Target};
 
 /// One state of an RPM repository in a registry.
 #[derive(Clone, Debug)]
@@ -104,7 +105,6 @@ pub struct Snapshot {
 }
 
 /// The manifests that were read.
-#[expect(clippy::large_enum_variant, reason = "there is one for each snapshot")]
 #[derive(Clone, Debug)]
 enum Content {
     Tree,
@@ -121,6 +121,11 @@ enum Content {
         packages: Shards<Descriptor>,
         other: Shards<Descriptor>,
     },
+    Native {
+        root: Manifest,
+        catalogue: Catalogue,
+        titles: Titles,
+    },
 }
 
 /// What the metadata says about a file.
@@ -128,6 +133,8 @@ enum Content {
 struct Named {
     checksum: Checksum,
     size: Option<u64>,
+    /// Whether it is a package.
+    package: bool,
     /// Place among the shards of packages.
     shard: Option<usize>,
 }
@@ -144,6 +151,7 @@ impl Snapshot {
             Content::Tree => Layout::Tree,
             Content::Files { .. } => Layout::Files,
             Content::Index { .. } => Layout::Index,
+            Content::Native { .. } => Layout::Native,
         }
     }
 
@@ -158,7 +166,17 @@ impl Snapshot {
     pub fn root(&self) -> Option<&Manifest> {
         match &self.content {
             Content::Tree => None,
-            Content::Files { root, .. } | Content::Index { root, .. } => Some(root),
+            Content::Files { root, .. }
+            | Content::Index { root, .. }
+            | Content::Native { root, .. } => Some(root),
+        }
+    }
+
+    /// What it says instead of metadata files; only `native` has one.
+    pub fn catalogue(&self) -> Option<&Catalogue> {
+        match &self.content {
+            Content::Native { catalogue, .. } => Some(catalogue),
+            _ => None,
         }
     }
 
@@ -172,7 +190,8 @@ impl Snapshot {
         &self.repomd
     }
 
-    /// The bytes of `repomd.xml.asc`, where they were asked for and are there.
+    /// The bytes of `repomd.xml.asc`, where they were asked for (in `native` they need not
+    /// be) and are there.
     pub fn signature(&self) -> Option<&[u8]> {
         self.signature.as_deref()
     }
@@ -257,6 +276,14 @@ impl Snapshot {
         self.named
             .iter()
             .filter_map(|(path, named)| Some((&**path, named.checksum.to_digest()?)))
+    }
+
+    /// The packages that were learnt and have a SHA-256.
+    pub(crate) fn package_digests(&self) -> impl Iterator<Item = Digest> {
+        self.named
+            .values()
+            .filter(|named| named.package)
+            .filter_map(|named| named.checksum.to_digest())
     }
 
     fn annotation(&self, key: &str) -> Option<&str> {

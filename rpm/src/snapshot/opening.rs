@@ -5,13 +5,13 @@
 //!                |  manifest at the tag or digest; its signatures, where keys were given
 //!      .---------+-----------------------.
 //!      | index   | manifest              | none, and the tag is `latest`
-//!      v         |                       v
-//!  first child   +-- archive --.     NAME/repodata/repomd.xml:latest
-//!      |         |             v         |
-//!      |         |          unpack       |
-//!      v         v             |         v
-//!     repomd.xml (a blob)      |     repomd.xml (its first layer)
-//!      |         |             |         |
+//!      v         +-- its config -.       v
+//!  first child   +-- archive --. |   NAME/repodata/repomd.xml:latest
+//!      |         |             v |       |
+//!      |         |        unpack v       |
+//!      v         v             | write   v
+//!     repomd.xml (a blob)      | |   repomd.xml (its first layer)
+//!      |         |             | |       |
 //!      +---------+-------------'         v
 //!      v                             NAME/repodata/repomd.xml.asc:latest, its layer,
 //!     repomd.xml.asc                 and the first manifest again: all over if it changed
@@ -37,16 +37,20 @@ use super::{Content, Snapshot};
 use crate::cosign::{self, Verification};
 use crate::layout::Layout;
 use crate::layout::format::{
-    REPOMD, ROLE, ROLE_METADATA, ROLE_OTHER, ROLE_PACKAGES, SHARD, SIGNATURE,
+    CATALOGUE, REPOMD, ROLE, ROLE_METADATA, ROLE_OTHER, ROLE_PACKAGES, SHARD, SIGNATURE,
 };
 use crate::layout::shard::{Prefix, Shards};
 use crate::layout::titles::Titles;
 use crate::layout::unpack::{MAX_PACKED, unpack};
+use crate::native::{Catalogue, MAX_CONFIG};
 use crate::repomd::Repomd;
 use crate::signature::MAX_SIGNATURE_FILE;
 
 /// The largest `repomd.xml` that is read, in bytes. Real ones have some thousand.
 pub const MAX_REPOMD: u64 = 4 << 20;
+
+/// What errors call the config of a catalogue.
+const CONFIG: &str = "the config of the catalogue";
 
 /// How often a `tree` may change while it is read.
 const MAX_RESTARTS: u32 = 2;
@@ -82,6 +86,10 @@ enum State {
         root: Manifest,
         titles: Titles,
         layer: Digest,
+    },
+    Catalogue {
+        root: Manifest,
+        config: Digest,
     },
     Repomd {
         content: Content,
@@ -173,6 +181,10 @@ impl Opening {
                 let packed = self.present(found, layer, "the archive of repodata")?;
                 self.archive(root, titles, &packed)
             }
+            (State::Catalogue { root, config }, Answer::Blob(found)) => {
+                let config = self.present(found, config, CONFIG)?;
+                self.catalogue(root, &config)
+            }
             (
                 State::Repomd {
                     content,
@@ -260,6 +272,15 @@ impl Opening {
             };
             let first = first.digest;
             return self.go_manifest(State::Metadata { root, first }, list);
+        }
+        if let Some(config) = root.config().filter(|c| c.media_type == CATALOGUE) {
+            let config = config.clone();
+            let state = State::Catalogue {
+                config: config.digest,
+                root,
+            };
+            let repository = self.repository.clone();
+            return self.go_blob(state, repository, config, MAX_CONFIG, CONFIG);
         }
         let titles = Titles::new(root.layers());
         if let Some(layer) = self.find(&titles, REPOMD)? {
@@ -359,6 +380,30 @@ impl Opening {
         self.repomd(content, None, raw)
     }
 
+    fn catalogue(
+        &mut self,
+        root: Manifest,
+        config: &[u8],
+    ) -> Result<Option<Snapshot>, SnapshotError> {
+        let catalogue = Catalogue::parse(config, root.layers())
+            .map_err(|error| self.error(Problem::Metadata(error)))?;
+        let raw_repomd = catalogue.raw_repomd().into_bytes();
+        let repomd =
+            Repomd::parse(&raw_repomd).map_err(|error| self.error(Problem::Metadata(error)))?;
+        let signature = catalogue.signature().map(|text| text.as_bytes().to_vec());
+        let parts = Parts {
+            content: Content::Native {
+                titles: Titles::of_paths(root.layers()),
+                root,
+                catalogue,
+            },
+            tree: None,
+            raw_repomd,
+            repomd,
+        };
+        self.finish(parts, signature).map(Some)
+    }
+
     fn repomd(
         &mut self,
         content: Content,
@@ -387,9 +432,9 @@ impl Opening {
                 let list = tree_list(&self.repository, SIGNATURE)?;
                 return self.go_manifest(State::TreeSignature(parts), list);
             }
-            Content::Files { titles, .. } | Content::Index { titles, .. } => {
-                self.find(titles, SIGNATURE)?.cloned()
-            }
+            Content::Files { titles, .. }
+            | Content::Index { titles, .. }
+            | Content::Native { titles, .. } => self.find(titles, SIGNATURE)?.cloned(),
         };
         self.signature_of(parts, layer.as_ref())
     }

@@ -34,7 +34,9 @@ impl Snapshot {
     pub fn other_files(&self, lists: &[Manifest]) -> Vec<(Href, Descriptor)> {
         let titles = match &self.content {
             Content::Tree => return Vec::new(),
-            Content::Files { titles, .. } | Content::Index { titles, .. } => titles,
+            Content::Files { titles, .. }
+            | Content::Index { titles, .. }
+            | Content::Native { titles, .. } => titles,
         };
         let names = titles.are_base_names().then(|| {
             let path = self.named.keys();

@@ -1,5 +1,7 @@
 //! Where the file of a path is.
 
+use std::io::Read;
+
 use ocirepo::Manifest;
 use ocirepo::descriptor::Descriptor;
 use ocirepo::digest::Digest;
@@ -8,21 +10,26 @@ use ocirepo::reference::{Repository, Selector, Tag};
 use super::error::{Problem, SnapshotError};
 use super::{Content, Named, Snapshot};
 use crate::checksum::Checksum;
+use crate::error::MetadataError;
 use crate::href::Href;
 use crate::layout::format::{REPODATA, REPOMD, SIGNATURE, TITLE, media_type};
 use crate::layout::shard::Key;
+use crate::layout::tags;
+use crate::limits::Limits;
 use crate::name;
+use crate::native::{Part, Synthesis};
 use crate::package::Package;
 use crate::publish::source_name;
 
 /// How to get a file.
-#[expect(clippy::large_enum_variant, reason = "it lives as long as one request")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target<'a> {
     /// Here it is, verified.
     Held(&'a [u8]),
     /// By one blob.
     Blob(Blob),
+    /// By making it from one blob.
+    Made(Made),
     /// Pull that manifest, and [`Snapshot::listed`] tells the blob. If there is no such
     /// manifest, there is no such file.
     Listed(List),
@@ -46,6 +53,30 @@ pub struct Blob {
     /// The manifest that lists the file: if the blob is not there, pull the manifest and
     /// ask once more. Some caches serve only blobs of manifests they have seen.
     pub list: Option<List>,
+}
+
+/// A file that is made from a part of a catalogue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// What it is made from.
+    pub from: Blob,
+    /// Which part that is.
+    pub part: Part,
+    /// How many packages the catalogue says it has.
+    pub packages: u64,
+    /// The digest of the file that results.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+impl Made {
+    /// Writes the file, while it is read, from the bytes of [`Made::from`]. What results
+    /// must still be compared with digest and size.
+    pub fn make<R: Read>(&self, source: R) -> Result<Synthesis<R>, MetadataError> {
+        let synthesis = Synthesis::new(self.part, self.packages, source, Limits::default())?;
+        Ok(synthesis.at_most(self.size))
+    }
 }
 
 /// A manifest to pull.
@@ -114,6 +145,7 @@ impl Snapshot {
             let named = Named {
                 checksum: package.checksum,
                 size: package.size,
+                package: true,
                 shard,
             };
             self.named.insert(package.path.path().into(), named);
@@ -126,6 +158,7 @@ impl Snapshot {
             let named = Named {
                 checksum: file.checksum,
                 size: file.size,
+                package: false,
                 shard: None,
             };
             self.named.insert(file.path.path().into(), named);
@@ -144,6 +177,9 @@ impl Snapshot {
     pub fn resolve(&self, path: &Href) -> Result<Target<'_>, SnapshotError> {
         if let Some(held) = self.held(path.path()) {
             return Ok(Target::Held(held));
+        }
+        if let Some(made) = self.made(path.path()) {
+            return Ok(Target::Made(made));
         }
         let named = self.named.get(path.path());
         let titled = self.titled(path.path());
@@ -176,8 +212,15 @@ impl Snapshot {
     ///
     /// `None` when the manifest does not list the file.
     pub fn listed(&self, path: &Href, manifest: &Manifest) -> Result<Option<Blob>, SnapshotError> {
+        let named = self.named.get(path.path());
         let layer = match self.content {
             Content::Tree => manifest.layers().first(),
+            // Its layers have the names that packages have anywhere.
+            Content::Native { .. } => {
+                let digest = named.and_then(|named| named.checksum.to_digest());
+                let mut layers = manifest.layers().iter();
+                layers.find(|layer| Some(layer.digest) == digest)
+            }
             _ => manifest
                 .layers()
                 .iter()
@@ -186,7 +229,7 @@ impl Snapshot {
         let Some(layer) = layer else {
             return Ok(None);
         };
-        let checksum = self.named.get(path.path()).map(|named| named.checksum);
+        let checksum = named.map(|named| named.checksum);
         let digest = checksum.and_then(|checksum| checksum.to_digest());
         Ok(Some(Blob {
             repository: self.repository_of(path)?,
@@ -210,15 +253,41 @@ impl Snapshot {
         }
     }
 
+    /// What is to be made from the catalogue.
+    fn made(&self, path: &str) -> Option<Made> {
+        let Content::Native {
+            root, catalogue, ..
+        } = &self.content
+        else {
+            return None;
+        };
+        let (part, record) = catalogue.made(path)?;
+        Some(Made {
+            from: Blob {
+                repository: self.repository.clone(),
+                descriptor: catalogue.part(part).clone(),
+                checksum: None,
+                list: Some(List {
+                    repository: self.repository.clone(),
+                    selector: root.digest().into(),
+                }),
+            },
+            part,
+            packages: catalogue.packages(),
+            digest: record.checksum.to_digest()?,
+            size: record.size?,
+        })
+    }
+
     /// The layer with the title of a path, in the manifests that were read.
     fn titled(&self, path: &str) -> Result<Option<&Descriptor>, SnapshotError> {
         match &self.content {
             Content::Tree => Ok(None),
-            Content::Files { titles, .. } | Content::Index { titles, .. } => {
-                titles.find(path).map_err(|_| {
-                    SnapshotError::new(&self.repository, Problem::Ambiguous(path.to_owned()))
-                })
-            }
+            Content::Files { titles, .. }
+            | Content::Index { titles, .. }
+            | Content::Native { titles, .. } => titles.find(path).map_err(|_| {
+                SnapshotError::new(&self.repository, Problem::Ambiguous(path.to_owned()))
+            }),
         }
     }
 
@@ -226,7 +295,7 @@ impl Snapshot {
     fn listed_size(&self, digest: &Digest) -> Option<u64> {
         let layers = match &self.content {
             Content::Tree => &[],
-            Content::Files { root, .. } => root.layers(),
+            Content::Files { root, .. } | Content::Native { root, .. } => root.layers(),
             Content::Index { metadata, .. } => metadata.layers(),
         };
         layers
@@ -243,11 +312,26 @@ impl Snapshot {
         }
     }
 
+    /// The tag of a package, in `native`.
+    fn package_tag(&self, named: &Named) -> Option<Tag> {
+        let digest = named.checksum.to_digest().filter(|_| named.package)?;
+        tags::package(&digest)
+    }
+
     /// The manifest that lists a file which metadata names.
     fn list_of(&self, path: &Href, named: &Named) -> Result<Option<List>, SnapshotError> {
         let digest = match &self.content {
             Content::Tree => return tree_list(&self.repository, path.path()).map(Some),
             Content::Files { root, .. } => root.digest(),
+            Content::Native { root, .. } => match self.package_tag(named) {
+                Some(tag) => {
+                    return Ok(Some(List {
+                        repository: self.repository.clone(),
+                        selector: tag.into(),
+                    }));
+                }
+                None => root.digest(),
+            },
             Content::Index {
                 metadata, packages, ..
             } => match named.shard.and_then(|at| packages.get(at)) {
@@ -265,6 +349,19 @@ impl Snapshot {
     fn by_manifest(&self, path: &Href, named: Option<&Named>) -> Result<Target<'_>, SnapshotError> {
         let shard = match &self.content {
             Content::Files { .. } => None,
+            Content::Native { .. } => {
+                let tag = named.and_then(|named| self.package_tag(named));
+                return Ok(match tag {
+                    Some(tag) => Target::Listed(List {
+                        repository: self.repository.clone(),
+                        selector: tag.into(),
+                    }),
+                    None if self.packages_learnt || path.path().starts_with(REPODATA) => {
+                        Target::Missing
+                    }
+                    None => Target::Packages,
+                });
+            }
             Content::Tree => {
                 return Ok(Target::Listed(tree_list(&self.repository, path.path())?));
             }

@@ -51,6 +51,11 @@ impl<W: Write> Document<W> {
         self.to.write_all(element.as_bytes())
     }
 
+    /// Where it goes.
+    pub(super) fn get_mut(&mut self) -> &mut W {
+        &mut self.to
+    }
+
     /// Ends the document. That its root told a wrong number is an error: readers reserve
     /// room for it and show progress by it.
     pub(super) fn finish(mut self) -> io::Result<W> {

@@ -44,6 +44,11 @@ impl<W: Write> FilelistsWriter<W> {
         self.document.element(element)
     }
 
+    /// Where it is written to: everything up to the last package is there.
+    pub fn get_mut(&mut self) -> &mut W {
+        self.document.get_mut()
+    }
+
     /// Ends the document. It is an error if another number of packages was written than
     /// was said in the beginning.
     pub fn finish(self) -> io::Result<W> {

@@ -11,6 +11,7 @@
 mod registry;
 
 use std::collections::BTreeMap;
+use std::io::Read;
 
 use bytes::Bytes;
 use ocirepo::auth::Credentials;
@@ -22,13 +23,13 @@ use ocirepo::{Error, ErrorKind};
 use ocirepo_registry::simulator::{Simulator, Weather};
 use ocirepo_registry::{Auth, Config as RegistryConfig, Quirk, Rule};
 use ocirepo_rpm::layout::Layout;
-use ocirepo_rpm::publish::{Plan, Source};
+use ocirepo_rpm::publish::{PackagePushes, Plan};
 use ocirepo_rpm::signature::{Keyring, SecretKey};
 use ocirepo_rpm::snapshot::{
     Answer, Ask, Opening, Options, Snapshot, SnapshotError, SnapshotErrorKind, Target,
 };
 
-use registry::{Directory, href, repository, tag};
+use registry::{Directory, WITH_REPODATA, href, repository, tag};
 
 const ORIGIN: &str = "http://localhost:5000";
 const NOW: u64 = 1_700_000_000;
@@ -97,11 +98,11 @@ impl Host {
 
     fn publish(&mut self, plan: &Plan, directory: &Directory) {
         for stage in &plan.stages {
-            for push in &stage.blobs {
-                let content = match &push.source {
-                    Source::File(path) => directory.files[path.path()].clone(),
-                    Source::Bytes(content) => content.clone(),
-                };
+            let packages = stage.packages.iter().map(|push| directory.expand(push));
+            let packages: Vec<PackagePushes> = packages.collect();
+            let of_packages = packages.iter().flat_map(|pushes| &pushes.blobs);
+            for push in stage.blobs.iter().chain(of_packages) {
+                let content = directory.content(&push.source);
                 let source = BlobSource::with_digest(push.descriptor.size, push.descriptor.digest);
                 let upload = Upload::default();
                 let operation = self.session.push_blob(&push.repository, source, upload);
@@ -110,7 +111,8 @@ impl Host {
                 self.simulator.run(&mut self.session);
                 self.session.take(operation).unwrap().unwrap();
             }
-            for push in &stage.manifests {
+            let of_packages = packages.iter().map(|pushes| &pushes.manifest);
+            for push in of_packages.chain(&stage.manifests) {
                 let (selector, manifest) = (push.selector.clone(), push.manifest.clone());
                 self.run(|s| s.push_manifest(&push.repository, selector, manifest))
                     .unwrap();
@@ -165,6 +167,17 @@ impl Host {
                     None => return Ok(None),
                 }
             }
+            Target::Made(made) => {
+                let from = &made.from;
+                let part =
+                    self.run(|s| s.pull_blob_bytes(&from.repository, &from.descriptor, 1 << 20))?;
+                let mut content = Vec::new();
+                made.make(&part[..])
+                    .unwrap()
+                    .read_to_end(&mut content)
+                    .unwrap();
+                return Ok(Some(content));
+            }
             Target::Packages => panic!("the packages are to be learnt"),
             Target::Missing => return Ok(None),
         };
@@ -212,7 +225,7 @@ fn what_is_published_is_read_back_in_every_layout_and_with_every_log_in() {
         Some(Auth::bearer("lab", "labpass")),
     ];
     for auth in auths {
-        for layout in Layout::ALL {
+        for layout in WITH_REPODATA {
             let mut host = Host::published(auth.clone(), layout, &directory);
             let mut snapshot = host.open(layout, verified()).unwrap();
             assert_eq!(snapshot.layout(), layout);
@@ -266,7 +279,7 @@ fn a_cold_read_of_an_index_costs_what_it_must_and_a_package_one_request() {
 #[test]
 fn a_changed_package_or_primary_is_never_delivered() {
     let directory = directory();
-    for layout in Layout::ALL {
+    for layout in WITH_REPODATA {
         let mut host = Host::published(None, layout, &directory);
         let mut snapshot = host.open(layout, verified()).unwrap();
         directory.teach(&mut snapshot);
@@ -296,7 +309,7 @@ fn a_signature_of_another_key_or_none_is_refused() {
     let signature = key(2).sign(repomd, NOW - 100, None, [1; 32]).unwrap();
     let path = "repodata/repomd.xml.asc".to_owned();
     other.files.insert(path, signature.into_bytes());
-    for layout in Layout::ALL {
+    for layout in WITH_REPODATA {
         for (directory, kind) in [
             (&unsigned, SnapshotErrorKind::Unsigned),
             (&other, SnapshotErrorKind::BadSignature),
@@ -311,7 +324,7 @@ fn a_signature_of_another_key_or_none_is_refused() {
 #[test]
 fn a_network_that_loses_and_splits_costs_nothing_but_time() {
     let directory = directory();
-    for layout in Layout::ALL {
+    for layout in WITH_REPODATA {
         let mut host = Host::published(Some(Auth::bearer("lab", "labpass")), layout, &directory);
         host.simulator.weather = Weather {
             chunk: 40,

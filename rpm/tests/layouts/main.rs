@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod format;
+mod native;
 mod open;
 mod others;
 mod publish;

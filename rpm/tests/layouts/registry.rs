@@ -2,20 +2,27 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 
 use ocirepo::descriptor::Descriptor;
 use ocirepo::reference::{Reference, Repository, Selector, Tag};
 use ocirepo::{Digest, Manifest};
 use ocirepo_rpm::checksum::Checksum;
+use ocirepo_rpm::header::{self, Facts, HeaderOptions};
 use ocirepo_rpm::href::Href;
 use ocirepo_rpm::layout::Layout;
+use ocirepo_rpm::native::{Artifact, Catalogue, CatalogueWriter, Part, is_kept};
 use ocirepo_rpm::publish::{
-    self, Destination, File, Input, Package, Parent, Plan, PublishError, Source,
+    self, BlobPush, Destination, File, Input, ManifestPush, Package, PackagePush, PackagePushes,
+    Parent, Plan, PublishError, Source,
 };
 use ocirepo_rpm::repomd::Repomd;
 use ocirepo_rpm::snapshot::{
     Answer, Ask, List, Opening, Options, PackageEntry, Snapshot, SnapshotError, Target,
 };
+
+/// The layouts that have rpm-md as it is.
+pub(crate) const WITH_REPODATA: [Layout; 3] = [Layout::Tree, Layout::Files, Layout::Index];
 
 pub(crate) fn repository() -> Repository {
     let reference: Reference = "localhost:5000/me/repo".parse().unwrap();
@@ -145,26 +152,40 @@ impl Registry {
 
     /// Pushes what a plan says, at most so many things; returns whether it came to the end.
     pub(crate) fn perform(&mut self, plan: &Plan, directory: &Directory, mut left: usize) -> bool {
-        for stage in &plan.stages {
-            for push in stage.blobs.iter().filter(|push| !push.known) {
-                if left == 0 {
-                    return false;
-                }
-                left -= 1;
-                let content = match &push.source {
-                    Source::File(path) => directory.files[path.path()].clone(),
-                    Source::Bytes(content) => content.clone(),
-                };
-                assert_eq!(Digest::of(&content), push.descriptor.digest);
-                self.put_blob(&push.repository, &content);
+        plan.stages.iter().all(|stage| {
+            let packages = stage.packages.iter().filter(|push| !push.known);
+            let packages = packages.map(|push| directory.expand(push));
+            self.push(&stage.blobs, &[], directory, &mut left)
+                && packages.into_iter().all(|pushes| {
+                    let manifest = std::slice::from_ref(&pushes.manifest);
+                    self.push(&pushes.blobs, manifest, directory, &mut left)
+                })
+                && self.push(&[], &stage.manifests, directory, &mut left)
+        })
+    }
+
+    fn push(
+        &mut self,
+        blobs: &[BlobPush],
+        manifests: &[ManifestPush],
+        directory: &Directory,
+        left: &mut usize,
+    ) -> bool {
+        for push in blobs.iter().filter(|push| !push.known) {
+            if *left == 0 {
+                return false;
             }
-            for push in stage.manifests.iter().filter(|push| !push.known) {
-                if left == 0 {
-                    return false;
-                }
-                left -= 1;
-                self.put_manifest(&push.repository, &push.selector, &push.manifest);
+            *left -= 1;
+            let content = directory.content(&push.source);
+            assert_eq!(Digest::of(&content), push.descriptor.digest);
+            self.put_blob(&push.repository, &content);
+        }
+        for push in manifests.iter().filter(|push| !push.known) {
+            if *left == 0 {
+                return false;
             }
+            *left -= 1;
+            self.put_manifest(&push.repository, &push.selector, &push.manifest);
         }
         true
     }
@@ -219,6 +240,17 @@ impl Registry {
                 let manifest = self.manifest(&repository, &selector)?;
                 snapshot.listed(&path, &manifest).unwrap()?
             }
+            Target::Made(made) => {
+                let from = &made.from;
+                let part = self.blob(&from.repository, &from.descriptor)?;
+                let mut content = Vec::new();
+                made.make(&part[..])
+                    .unwrap()
+                    .read_to_end(&mut content)
+                    .unwrap();
+                assert_eq!(Digest::of(&content), made.digest);
+                return Some(content);
+            }
             Target::Packages => panic!("the packages are to be learnt"),
             Target::Missing => return None,
         };
@@ -232,6 +264,8 @@ pub(crate) struct Directory {
     pub files: BTreeMap<String, Vec<u8>>,
     pub packages: Vec<Package>,
     pub repomd: Repomd,
+    /// In `native`, with its three parts.
+    pub catalogue: Option<(Catalogue, [Vec<u8>; 3])>,
 }
 
 impl Directory {
@@ -274,7 +308,59 @@ impl Directory {
             files,
             packages,
             repomd: parsed,
+            catalogue: None,
         }
+    }
+
+    /// Packages of these names that are packages, with a catalogue of them.
+    pub(crate) fn native(revision: u64, names: &[&str], other: &[(&str, &str)]) -> Self {
+        let mut directory = Self::new(revision, &[], other);
+        let mut facts = Vec::new();
+        for name in names {
+            let content = rpm(name);
+            let path = href(&format!("Packages/{name}-1.0-1.noarch.rpm"));
+            let options = HeaderOptions::default();
+            facts.push(header::scan(&content[..], path.clone(), 7, &options).unwrap());
+            directory.files.insert(path.path().to_owned(), content);
+        }
+        directory.packages = facts.iter().map(|facts| (&facts.package).into()).collect();
+        let to = [Vec::new(), Vec::new(), Vec::new()];
+        let mut writer = CatalogueWriter::new(names.len() as u64, to).unwrap();
+        for Facts {
+            package,
+            files,
+            changes,
+        } in &facts
+        {
+            writer.package(package).unwrap();
+            writer.files(files).unwrap();
+            writer.changes(changes).unwrap();
+        }
+        let (written, parts) = writer.finish(Some(revision)).unwrap();
+        directory
+            .files
+            .retain(|path, _| is_kept(&directory.repomd, path));
+        let catalogue = Catalogue::new(written, &directory.repomd);
+        directory.catalogue = Some((catalogue, parts));
+        directory
+    }
+
+    pub(crate) fn content(&self, source: &Source) -> Vec<u8> {
+        match source {
+            Source::File(path) => self.files[path.path()].clone(),
+            Source::Bytes(content) => content.clone(),
+            Source::Part(part) => {
+                let (_, parts) = self.catalogue.as_ref().unwrap();
+                let at = Part::ALL.iter().position(|other| other == part).unwrap();
+                parts[at].clone()
+            }
+        }
+    }
+
+    pub(crate) fn expand(&self, push: &PackagePush) -> PackagePushes {
+        let content = &self.files[push.path.path()];
+        let artifact = Artifact::read(&content[..], &push.path, push.digest, push.size);
+        push.expand(artifact.unwrap()).unwrap()
     }
 
     pub(crate) fn input(&self) -> Input<'_> {
@@ -291,6 +377,7 @@ impl Directory {
             repomd: &self.repomd,
             packages: self.packages.clone(),
             date: None,
+            catalogue: self.catalogue.as_ref().map(|(catalogue, _)| catalogue),
         }
     }
 
@@ -307,7 +394,7 @@ impl Directory {
         snapshot.learn_packages(self.packages.iter().map(|package| PackageEntry {
             path: &package.path,
             checksum: package.checksum,
-            size: Some(package.path.path().len() as u64),
+            size: Some(self.files[package.path.path()].len() as u64),
             name: &package.name,
             source: &package.source,
         }));
@@ -339,4 +426,37 @@ pub(crate) fn tag(layout: Layout) -> &'static str {
     } else {
         "el9"
     }
+}
+
+/// The smallest package there is: a lead, an empty signature, a header, no payload.
+pub(crate) fn rpm(name: &str) -> Vec<u8> {
+    const STRING: u32 = 6;
+    let texts = [
+        (1000, name),
+        (1001, "1.0"),
+        (1002, "1"),
+        (1004, "A package of a test"),
+        (1014, "MIT"),
+        (1022, "noarch"),
+        (1044, "source-1.0-1.src.rpm"),
+    ];
+    let (mut index, mut data) = (Vec::new(), Vec::new());
+    for (tag, text) in texts {
+        for number in [tag, STRING, data.len() as u32, 1] {
+            index.extend(number.to_be_bytes());
+        }
+        data.extend(text.bytes().chain([0]));
+    }
+    let mut rpm = vec![0xed, 0xab, 0xee, 0xdb, 3, 0];
+    rpm.resize(78, 0);
+    rpm.extend([0, 5]);
+    rpm.resize(96, 0);
+    for (entries, bytes) in [(0, 0), (texts.len() as u32, data.len() as u32)] {
+        rpm.extend([0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0]);
+        rpm.extend(u32::to_be_bytes(entries));
+        rpm.extend(u32::to_be_bytes(bytes));
+    }
+    rpm.extend(index);
+    rpm.extend(data);
+    rpm
 }

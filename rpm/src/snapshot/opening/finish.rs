@@ -2,6 +2,7 @@
 
 use super::{Opening, Parts};
 use crate::checksum::{Checksum, ChecksumHasher};
+use crate::native::Part;
 use crate::signature::{self, Good};
 use crate::snapshot::error::{Problem, SnapshotError};
 use crate::snapshot::{Content, Mark, Named, Snapshot};
@@ -29,10 +30,16 @@ impl Opening {
         signature: Option<Vec<u8>>,
     ) -> Result<Snapshot, SnapshotError> {
         let signer = self.verify(&parts.raw_repomd, signature.as_deref())?;
-        let named = parts.repomd.records.iter().map(|record| {
+        let is_native = matches!(parts.content, Content::Native { .. });
+        let records = parts.repomd.records.iter().filter(|record| {
+            // What is made from the catalogue is nowhere under its digest.
+            !is_native || Part::of_kind(&record.kind).is_none()
+        });
+        let named = records.map(|record| {
             let named = Named {
                 checksum: record.checksum,
                 size: record.size,
+                package: false,
                 shard: None,
             };
             (Box::from(record.location.path()), named)
