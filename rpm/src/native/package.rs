@@ -49,6 +49,7 @@ impl Artifact {
             time: 0,
             checksum: digest.into(),
             size,
+            payload: None,
         })?;
         let Nevra { name, evr, arch } = &facts.package.nevra;
         let file = format!("{name}-{}-{}.{arch}.rpm", evr.version, evr.release);
