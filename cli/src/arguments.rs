@@ -83,6 +83,7 @@ pub(crate) enum Command {
     Import(command::import::Command),
     Copy(command::copy::Command),
     Diff(command::diff::Command),
+    Prune(command::prune::Command),
     Tags(command::tags::Command),
     Manifest(command::manifest::Command),
     Blob(command::blob::Command),

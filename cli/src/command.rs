@@ -15,6 +15,7 @@ pub(crate) mod logout;
 pub(crate) mod ls;
 pub(crate) mod man;
 pub(crate) mod manifest;
+pub(crate) mod prune;
 pub(crate) mod push;
 pub(crate) mod reference;
 pub(crate) mod registry;
@@ -44,6 +45,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Push(command) => block_on(push::run(command, &global)),
         Command::Copy(command) => block_on(copy::run(command, &global)),
         Command::Diff(command) => block_on(diff::run(command, &global)),
+        Command::Prune(command) => block_on(prune::run(command, &global)),
         Command::Tags(command) => block_on(tags::run(command, &global)),
         Command::Manifest(command) => block_on(manifest::run(command, &global)),
         Command::Blob(command) => block_on(blob::run(command, &global)),

@@ -9,6 +9,7 @@
 //! | RPM repositories | [`repository`] |
 //! | publishing them | [`publish`] |
 //! | copying repositories | [`mirror`] |
+//! | deleting snapshots nobody needs any more | [`prune`] |
 //! | OCI image layouts in directories | [`oci_directory`] |
 //! | plain repositories, to be moved into a registry | [`import`] |
 //! | the environment as a value, for tests and sandboxes | [`environment`] |
@@ -33,6 +34,7 @@ pub mod import;
 pub mod mirror;
 pub mod oci_directory;
 mod partial;
+pub mod prune;
 pub mod publish;
 pub mod repository;
 mod target;

@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | every manifest that some roots reach, each after what it lists | [`walk`] |
 //! | what a tag says by its form, and which tags go along with another | [`names`] |
+//! | which snapshots are kept | [`retention`] |
 
 pub mod names;
+pub mod retention;
 pub mod walk;

@@ -1,0 +1,303 @@
+//! Deleting the snapshots that retention lets go, with everything that nothing else needs.
+//!
+//! [`survey`] only reads: it decides what goes ([`ocirepo_rpm::mirror::retention`]) and
+//! finds what is below it. [`Survey::carry_out`] deletes, in an order that breaks nothing
+//! that stays:
+//!
+//! 1. Tags that say since when something has not been in use are put where there is none,
+//!    on what is about to go, too: an interrupted run leaves what the next one needs.
+//! 2. The tags of the repository are read again, and what they reach by now stays.
+//! 3. The roots go, so that no reader finds one without what it lists.
+//! 4. Once more what the tags reach stays; the rest goes.
+//! 5. Once more: what somebody published meanwhile may refer to what went, so that is put
+//!    back. Blobs stay until the registry collects garbage.
+//!
+//! Only what has one of the format's tags goes, with what refers to it (signatures). What
+//! any other tag reaches stays.
+
+mod reach;
+mod sweep;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use ocirepo::reference::{Repository, Tag};
+use ocirepo::{Digest, Manifest};
+use ocirepo_rpm::layout::tags;
+use ocirepo_rpm::mirror::names::Role;
+use ocirepo_rpm::mirror::retention::{self, Expired, Orphan, Policy};
+
+pub use self::sweep::OnProgress;
+
+use self::reach::{Reach, Spool};
+use crate::client::Client;
+use crate::error::Result;
+
+/// Requests at a time.
+const AT_ONCE: usize = 16;
+
+/// What would go.
+#[derive(Debug)]
+pub struct Survey {
+    client: Client,
+    repository: Repository,
+    expired: Vec<Expired>,
+    kept: Reach,
+    /// How many snapshots stay.
+    snapshots: usize,
+    /// Everything that goes, roots too.
+    doomed: BTreeMap<Digest, Doomed>,
+    marks: Vec<(Tag, Digest)>,
+    /// What the tags of roots pointed at.
+    roots: BTreeMap<Tag, Digest>,
+    listed: BTreeSet<Tag>,
+    bytes: u64,
+    spool: Spool,
+}
+
+/// A manifest that goes.
+#[derive(Clone, Debug)]
+struct Doomed {
+    media_type: String,
+    /// The tags it has as far as we know.
+    tags: Vec<Tag>,
+    /// Since when it has not been in use, for those that have a tag to say so.
+    since: Option<u64>,
+    /// What it is about: a signature stays with what it signs.
+    about: Option<Digest>,
+}
+
+/// What went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// How many snapshots.
+    pub snapshots: u64,
+    /// How many manifests, those of snapshots among them.
+    pub manifests: u64,
+    /// How many were to go, but came into use meanwhile.
+    pub rescued: u64,
+    /// How many were seen to be out of use for the first time.
+    pub marked: u64,
+}
+
+/// Finds out what is to go. Nothing is changed.
+///
+/// # Errors
+/// Whatever the exchanges and the disk (for what may have to be put back) fail with. A
+/// registry that does not list tags cannot be pruned.
+pub async fn survey(client: &Client, repository: &Repository, policy: &Policy) -> Result<Survey> {
+    let listed: BTreeSet<Tag> = client.tags(repository).await?.into_iter().collect();
+    let roots = roots(client, repository, &listed).await?;
+    let decision = retention::decide(&roots, &listed, policy);
+    let spool = Spool::new().await?;
+    let mut survey = Survey {
+        kept: Reach::default(),
+        snapshots: (roots.iter())
+            .filter(|(tag, digest)| {
+                matches!(Role::of(tag), Role::Snapshot { .. }) && decision.kept.contains(digest)
+            })
+            .count(),
+        client: client.clone(),
+        repository: repository.clone(),
+        doomed: BTreeMap::new(),
+        marks: decision.marks,
+        expired: decision.expired,
+        roots,
+        listed,
+        bytes: 0,
+        spool,
+    };
+    let kept = decision.kept.into_iter();
+    let nothing = BTreeSet::new();
+    survey.kept = reach::from(client, repository, kept, &nothing, &mut |_| Ok(())).await?;
+    survey.find_below().await?;
+    survey.find_orphans(policy).await?;
+    survey.find_attached().await?;
+    Ok(survey)
+}
+
+/// What the tags of snapshots, and those that are somebody's own, point at.
+async fn roots(
+    client: &Client,
+    repository: &Repository,
+    listed: &BTreeSet<Tag>,
+) -> Result<BTreeMap<Tag, Digest>> {
+    let asks = listed
+        .iter()
+        .filter(|tag| matches!(Role::of(tag), Role::Snapshot { .. } | Role::Other))
+        .map(|tag| async move {
+            let found = client.tag_at_home(repository, tag).await?;
+            Ok::<_, crate::Error>(found.map(|found| (tag.clone(), found.digest)))
+        });
+    let found: Vec<_> = stream::iter(asks)
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+impl Survey {
+    /// The snapshots that go, oldest first.
+    pub fn expired(&self) -> &[Expired] {
+        &self.expired
+    }
+
+    /// How many snapshots stay.
+    pub fn kept(&self) -> usize {
+        self.snapshots
+    }
+
+    /// How many manifests go, those of snapshots among them.
+    pub fn manifests(&self) -> usize {
+        self.doomed.len()
+    }
+
+    /// How many are seen to be out of use for the first time.
+    pub fn marked(&self) -> usize {
+        self.marks.len()
+    }
+
+    /// The size of what goes in bytes: manifests, and the blobs that nothing else in the
+    /// repository names. The registry frees it when it collects garbage.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The roots that go and what only they reach, the one superseded last first, so that
+    /// each manifest gets the latest time.
+    async fn find_below(&mut self) -> Result<()> {
+        for expired in self.expired.clone().into_iter().rev() {
+            let mut seen: BTreeSet<Digest> = self.doomed.keys().copied().collect();
+            seen.extend(&self.kept.manifests);
+            let found = self.read([expired.digest], &seen).await?;
+            for manifest in found {
+                let digest = manifest.digest();
+                let mut tags = Vec::new();
+                if digest == expired.digest {
+                    tags.push(expired.tag.clone());
+                } else {
+                    let child = tags::child(&digest);
+                    tags.extend(child.filter(|tag| self.listed.contains(tag)));
+                }
+                self.doom(&manifest, tags, Some(expired.since), None);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is below no root at all.
+    async fn find_orphans(&mut self, policy: &Policy) -> Result<()> {
+        let marked = retention::marked(&self.listed);
+        let mut over = Vec::new();
+        for tag in &self.listed {
+            let Role::Child(digest) = Role::of(tag) else {
+                continue;
+            };
+            if self.kept.manifests.contains(&digest) || self.doomed.contains_key(&digest) {
+                continue;
+            }
+            match retention::orphan(tag, None, &marked, policy) {
+                Orphan::Expired(since) => over.push((tag.clone(), digest, since)),
+                Orphan::Unmarked => {
+                    let mark = tags::unused(tag, policy.now);
+                    self.marks.extend(mark.map(|mark| (mark, digest)));
+                }
+                Orphan::Waits => {}
+            }
+        }
+        for (tag, digest, since) in over {
+            let seen = self.kept.manifests.clone();
+            for manifest in self.read([digest], &seen).await? {
+                let own = manifest.digest() == digest;
+                let tags = own.then(|| tag.clone()).into_iter().collect();
+                self.doom(&manifest, tags, own.then_some(since), None);
+            }
+        }
+        Ok(())
+    }
+
+    /// Signatures and whatever else refers to what goes, and lists of those.
+    async fn find_attached(&mut self) -> Result<()> {
+        let mut attached: BTreeMap<Digest, Vec<Tag>> = BTreeMap::new();
+        for tag in &self.listed {
+            if let Role::Attached(about) | Role::Referrers(about) = Role::of(tag) {
+                attached.entry(about).or_default().push(tag.clone());
+            }
+        }
+        let mut subjects: Vec<Digest> = self.doomed.keys().copied().collect();
+        while !subjects.is_empty() {
+            let (client, repository) = (&self.client, &self.repository);
+            let asks = subjects.iter().map(|subject| async {
+                let mut found = Vec::new();
+                for referrer in client.referrers(repository, *subject, None).await? {
+                    found.push((None, referrer.digest, *subject));
+                }
+                for tag in attached.get(subject).into_iter().flatten() {
+                    let at = client.tag_at_home(repository, tag).await?;
+                    found.extend(at.map(|at| (Some(tag.clone()), at.digest, *subject)));
+                }
+                Ok::<_, crate::Error>(found)
+            });
+            let found: Vec<_> = stream::iter(asks.collect::<Vec<_>>())
+                .buffer_unordered(AT_ONCE)
+                .try_collect()
+                .await?;
+            subjects.clear();
+            for (tag, digest, about) in found.into_iter().flatten() {
+                if self.kept.manifests.contains(&digest) || self.doomed.contains_key(&digest) {
+                    continue;
+                }
+                // A list of referrers reaches them, which are about what goes as well.
+                let mut seen = self.kept.manifests.clone();
+                seen.extend(self.doomed.keys());
+                for manifest in self.read([digest], &seen).await? {
+                    subjects.push(manifest.digest());
+                    let own = manifest.digest() == digest;
+                    let tags = tag.clone().filter(|_| own).into_iter().collect();
+                    self.doom(&manifest, tags, None, Some(about));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what roots reach, and puts it aside in case it has to be put back.
+    async fn read(
+        &self,
+        roots: impl IntoIterator<Item = Digest>,
+        seen: &BTreeSet<Digest>,
+    ) -> Result<Vec<Manifest>> {
+        let mut found = Vec::new();
+        let mut keep = |manifest: &Manifest| {
+            self.spool.put(manifest)?;
+            found.push(manifest.clone());
+            Ok(())
+        };
+        let roots = roots.into_iter();
+        reach::from(&self.client, &self.repository, roots, seen, &mut keep).await?;
+        Ok(found)
+    }
+
+    fn doom(
+        &mut self,
+        manifest: &Manifest,
+        tags: Vec<Tag>,
+        since: Option<u64>,
+        about: Option<Digest>,
+    ) {
+        self.bytes += manifest.raw().len() as u64;
+        for blob in manifest.blobs() {
+            // Counted once, and not if it stays for something else.
+            if self.kept.blobs.insert(blob.digest) {
+                self.bytes += blob.size;
+            }
+        }
+        let doomed = Doomed {
+            media_type: manifest.media_type().to_owned(),
+            tags,
+            since,
+            about,
+        };
+        self.doomed.insert(manifest.digest(), doomed);
+    }
+}
