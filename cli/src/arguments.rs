@@ -91,6 +91,7 @@ pub(crate) enum Command {
     Logout(command::logout::Command),
     Doctor(command::doctor::Command),
     Serve(command::serve::Command),
+    Dnf(command::dnf::Command),
     Registry(command::registry::Command),
     Demo(command::demo::Command),
     Reference(command::reference::Command),

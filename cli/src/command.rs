@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod copy;
 pub(crate) mod demo;
 pub(crate) mod diff;
+pub(crate) mod dnf;
 pub(crate) mod doctor;
 pub(crate) mod files;
 pub(crate) mod get;
@@ -50,6 +51,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Manifest(command) => block_on(manifest::run(command, &global)),
         Command::Blob(command) => block_on(blob::run(command, &global)),
         Command::Login(command) => block_on(login::run(command, &global)),
+        Command::Dnf(command) => block_on(dnf::run(command, &global)),
         Command::Doctor(command) => block_on(doctor::run(command, &global)),
         Command::Logout(command) => block_on(logout::run(command, &global)),
         Command::Serve(command) => block_on(serve::run(command, &global)),

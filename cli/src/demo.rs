@@ -16,7 +16,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::exit::{Exit, Failure};
-use crate::http_server::Server;
 use crate::registry_server::{Options as RegistryOptions, RegistryServer};
 use crate::repository::{self, Located};
 use crate::{publish, serve};
@@ -27,7 +26,7 @@ const KEY: &str = "RPM-GPG-KEY-demo";
 /// What was started and checked.
 pub(crate) struct Demo {
     pub(crate) registry: RegistryServer,
-    pub(crate) bridge: Server,
+    pub(crate) bridge: serve::Running,
     /// What was seen to work, in words.
     pub(crate) checks: Vec<String>,
     /// Where the repository is, as clients of registries write it.
@@ -100,9 +99,10 @@ pub(crate) async fn start(
             Keyring::parse(key.certificate().map_err(Failure::failed)?.as_bytes())
                 .map_err(Failure::failed)?,
         ),
+        access_log: None,
         doors: serve::doors(&named, None, client.clone(), client.clone())?,
     };
-    let listener = serve::listen((Ipv4Addr::LOCALHOST, 0).into()).await?;
+    let listener = serve::socket::listen((Ipv4Addr::LOCALHOST, 0).into()).await?;
     let bridge = serve::start(options, listener)?;
     let local = bridge.local();
     for name in ["demo/repo:files", "demo/tree:latest", "demo/repo:el9"] {

@@ -52,6 +52,8 @@ pub(crate) trait Service: Send + Sync + 'static {
 pub(crate) struct Server {
     local: SocketAddr,
     stop: watch::Sender<bool>,
+    /// How many connections are open.
+    open: watch::Sender<usize>,
     task: JoinHandle<()>,
 }
 
@@ -60,13 +62,36 @@ impl Server {
     pub(crate) fn start(listener: TcpListener, service: Arc<impl Service>) -> io::Result<Self> {
         let local = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(accept(listener, service, stopped));
-        Ok(Self { local, stop, task })
+        let open = watch::Sender::new(0);
+        let task = tokio::spawn(accept(listener, service, stopped, open.clone()));
+        Ok(Self {
+            local,
+            stop,
+            open,
+            task,
+        })
     }
 
     /// The address listened on, with the port the system chose.
     pub(crate) fn local(&self) -> SocketAddr {
         self.local
+    }
+
+    /// Completes when nobody was connected for this long.
+    pub(crate) async fn idle(&self, duration: Duration) {
+        let mut open = self.open.subscribe();
+        loop {
+            if open.wait_for(|open| *open == 0).await.is_err() {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(duration) => return,
+                // Somebody came: whether they are gone already is seen above.
+                changed = open.changed() => if changed.is_err() {
+                    return;
+                },
+            }
+        }
     }
 
     /// Stops accepting, lets open responses finish for a few seconds, then closes.
@@ -86,6 +111,7 @@ async fn accept(
     listener: TcpListener,
     service: Arc<impl Service>,
     mut stop: watch::Receiver<bool>,
+    open: watch::Sender<usize>,
 ) {
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
@@ -117,7 +143,9 @@ async fn accept(
             .max_buf_size(64 * 1024)
             .serve_connection(TokioIo::new(stream), answer);
         let connection = graceful.watch(connection);
+        let counted = Counted::new(open.clone());
         connections.spawn(async move {
+            let _counted = counted;
             if let Err(error) = connection.await {
                 tracing::debug!(%peer, "connection ended: {error}");
             }
@@ -133,6 +161,22 @@ async fn accept(
         tracing::info!("closing connections that did not finish");
     }
     // Dropping the set ends what is left of them.
+}
+
+/// A connection, for as long as it is open.
+struct Counted(watch::Sender<usize>);
+
+impl Counted {
+    fn new(open: watch::Sender<usize>) -> Self {
+        open.send_modify(|open| *open += 1);
+        Self(open)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.send_modify(|open| *open = open.saturating_sub(1));
+    }
 }
 
 /// Completes when somebody wants the program to end: Ctrl-C, or SIGTERM.

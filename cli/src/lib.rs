@@ -19,6 +19,7 @@ mod place;
 mod publish;
 mod reading;
 pub mod registry_server;
+mod repo_file;
 mod repository;
 mod serve;
 mod signing;

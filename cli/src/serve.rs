@@ -11,22 +11,27 @@ mod flight;
 mod guard;
 pub(crate) mod handed;
 mod history;
+mod metrics;
 mod range;
+pub(crate) mod settings;
 mod snapshots;
+pub(crate) mod socket;
 mod state;
 mod target;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
 
-use ocirepo::reference::Repository;
+use ocirepo::reference::{Reference, Repository};
 use ocirepo_native::Client;
 use ocirepo_rpm::signature::Keyring;
 use tokio::net::TcpListener;
 
 pub(crate) use self::door::Door;
+pub(crate) use self::metrics::AccessLog;
 use crate::exit::Failure;
 use crate::http_server::Server;
 
@@ -38,6 +43,8 @@ pub(crate) struct Options {
     pub(crate) state: Option<PathBuf>,
     /// Serve only what one of these keys signed.
     pub(crate) keys: Option<Keyring>,
+    /// Where every request is written down.
+    pub(crate) access_log: Option<Arc<AccessLog>>,
     /// Who may have what. All their clients have the same cache.
     pub(crate) doors: Vec<Door>,
 }
@@ -80,14 +87,24 @@ pub(crate) fn doors(
     ])
 }
 
-/// A socket for a bridge.
-pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
-    let listener = TcpListener::bind(address).await;
-    listener.map_err(|error| Failure::failed(format!("cannot listen on {address}: {error}")))
+/// The base URL of a repository at a bridge, given as `HOST[:PORT]`.
+pub(crate) fn base(bridge: &str, reference: &Reference) -> String {
+    let joint = match reference.digest() {
+        Some(_) => '@',
+        None => ':',
+    };
+    let (repository, selector) = (reference.repository(), reference.selector());
+    format!("http://{bridge}/{repository}{joint}{selector}/")
+}
+
+/// A running bridge. Dropping it stops it at once.
+pub(crate) struct Running {
+    server: Server,
+    bridge: Arc<bridge::Bridge>,
 }
 
 /// Starts a bridge that answers at this socket.
-pub(crate) fn start(options: Options, listener: TcpListener) -> Result<Server, Failure> {
+pub(crate) fn start(options: Options, listener: TcpListener) -> Result<Running, Failure> {
     let mut caches = options.doors.iter().filter_map(|door| door.client.cache());
     let cache = caches.next().cloned();
     let cache = cache.ok_or_else(|| Failure::failed("the bridge needs a cache directory"))?;
@@ -95,17 +112,43 @@ pub(crate) fn start(options: Options, listener: TcpListener) -> Result<Server, F
         .state
         .map(|directory| directory.join("history.json"));
     let history = kept.as_deref().map(state::history).unwrap_or_default();
-    let secrets = options.doors.iter().map(|door| door.secret.clone());
-    let bridge = bridge::Bridge {
-        guard: guard::Guard::new(&options.names, secrets.collect()),
-        doors: options.doors,
+    let entrance = bridge::Entrance::new(&options.names, options.doors);
+    let bridge = Arc::new(bridge::Bridge {
+        entrance: RwLock::new(Arc::new(entrance)),
         flights: flight::Flights::new(cache),
         snapshots: snapshots::Snapshots::new(options.keys),
         history: Mutex::new(history),
         state: kept,
         gates: Mutex::new(HashMap::new()),
         outages: Mutex::default(),
-        counts: bridge::Counts::default(),
-    };
-    Ok(Server::start(listener, Arc::new(bridge))?)
+        metrics: Arc::default(),
+        access_log: options.access_log,
+    });
+    Ok(Running {
+        server: Server::start(listener, bridge.clone())?,
+        bridge,
+    })
+}
+
+impl Running {
+    /// The address listened on, with the port the system chose.
+    pub(crate) fn local(&self) -> SocketAddr {
+        self.server.local()
+    }
+
+    /// Goes by other names and has other doors from now on. What is being answered goes on
+    /// as it began.
+    pub(crate) fn replace(&self, names: &[String], doors: Vec<Door>) {
+        self.bridge.replace(bridge::Entrance::new(names, doors));
+    }
+
+    /// Completes when nobody was connected for this long.
+    pub(crate) async fn idle(&self, duration: Duration) {
+        self.server.idle(duration).await;
+    }
+
+    /// Stops accepting, lets open responses finish for a few seconds, then closes.
+    pub(crate) async fn stop(self) {
+        self.server.stop().await;
+    }
 }

@@ -61,7 +61,12 @@ impl Machine {
     /// # Errors
     /// When it cannot be written.
     pub fn repo_file(&self, name: &str, text: &str) -> io::Result<()> {
-        fs::write(self.etc.join("repos").join(name), text)
+        fs::write(self.repo_path(name), text)
+    }
+
+    /// Where a `.repo` file is.
+    pub fn repo_path(&self, name: &str) -> PathBuf {
+        self.etc.join("repos").join(name)
     }
 
     /// Sets a variable of dnf, as files in `/etc/dnf/vars` do.

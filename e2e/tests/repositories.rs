@@ -21,6 +21,8 @@ mod memory;
 mod reading;
 #[path = "repositories/requests.rs"]
 mod requests;
+#[path = "repositories/service.rs"]
+mod service;
 #[path = "repositories/snapshots.rs"]
 mod snapshots;
 #[path = "repositories/tampering.rs"]

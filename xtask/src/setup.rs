@@ -22,6 +22,9 @@ const NEEDED: &[(Needed, &str)] = &[
     (Needed::Program("createrepo_c"), "createrepo-c"),
     (Needed::Program("gpg"), "gnupg"),
     (Needed::Program("curl"), "curl"),
+    // Its programs alone: no service is started by it.
+    (Needed::Program("systemd-analyze"), "systemd"),
+    (Needed::Program("systemd-socket-activate"), "systemd"),
     (
         Needed::File("/etc/ssl/certs/ca-certificates.crt"),
         "ca-certificates",

@@ -2,9 +2,13 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
+use ocirepo::reference::Reference;
 use ocirepo_native::ClientBuilder;
 use ocirepo_native::credentials::CredentialStore;
 use ocirepo_native::environment::Environment;
@@ -19,7 +23,8 @@ use crate::exit::Failure;
 use crate::http_server::interrupted;
 use crate::output::Out;
 use crate::serve::handed::Handed;
-use crate::serve::{self, Named, Options};
+use crate::serve::settings::Settings;
+use crate::serve::{self, AccessLog, Door, Named, Options, Running, socket};
 
 /// Serve repositories to dnf, yum and zypper as they are
 ///
@@ -46,8 +51,17 @@ pub(crate) struct Command {
     /// Directory for the secret and for what was served [default: $XDG_STATE_HOME/ocirepo/serve]
     #[arg(long, value_name = "DIR", env = "STATE_DIRECTORY")]
     state_dir: Option<PathBuf>,
+    /// Serve what this *.toml file names, too, or those of a directory; read anew on SIGHUP
+    #[arg(long, value_name = "PATH")]
+    settings: Vec<PathBuf>,
+    /// Write a line of JSON for every request to this file, or - for standard output
+    #[arg(long, value_name = "FILE")]
+    access_log: Option<PathBuf>,
+    /// End when nobody was connected for so long
+    #[arg(long, value_name = "SECONDS")]
+    idle_exit: Option<u64>,
     /// For programs: serve what one line of JSON on standard input names, until that ends
-    #[arg(long, conflicts_with_all = ["repositories", "allow", "listen", "name", "state_dir"])]
+    #[arg(long, conflicts_with_all = ["repositories", "allow", "listen", "name", "state_dir", "settings", "access_log", "idle_exit"])]
     handed_over: bool,
 }
 
@@ -55,54 +69,148 @@ pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure
     if command.handed_over {
         return handed_over(&command, global).await;
     }
-    let stop = interrupted();
-    let mut repositories = Vec::new();
-    for text in &command.repositories {
-        repositories.push(client::reference(text)?.repository().clone());
-    }
-    let state = command.state_dir.or_else(|| {
+    let state = command.state_dir.clone().or_else(|| {
         let home = Environment::of_process().state_home()?;
         Some(home.join("ocirepo/serve"))
     });
-    let guarded = |builder: ClientBuilder| builder.cache().guard_local_network().build();
-    let trusted = guarded(client::builder(global)?)?;
-    let anonymous = guarded(client::builder(global)?.credential_store(nobody()))?;
-    let named = Named {
-        repositories: &repositories,
-        prefixes: &command.allow,
-    };
+    let service = Service::load(&command, state.as_deref(), global)?;
+    let log = command.access_log.as_deref().map(AccessLog::open);
+    let log = log.transpose()?.map(Arc::new);
     let options = Options {
-        names: command.name,
+        names: service.names,
         keys: keyring(&command.key)?,
-        doors: serve::doors(&named, state.as_deref(), anonymous, trusted)?,
-        state,
+        doors: service.doors,
+        access_log: log.clone(),
+        state: state.clone(),
     };
-    let server = serve::start(options, serve::listen(command.listen).await?)?;
+    let socket = match socket::inherited()? {
+        Some(socket) => socket,
+        None => socket::listen(command.listen).await?,
+    };
+    let server = serve::start(options, socket)?;
+    announce(&server, &service.repositories, global.json)?;
+    until_stopped(&server, &command, state.as_deref(), log.as_deref(), global).await?;
+    server.stop().await;
+    Ok(())
+}
+
+/// Serves until somebody ends it or nobody needs it, and reads the configuration anew when
+/// asked to.
+async fn until_stopped(
+    server: &Running,
+    command: &Command,
+    state: Option<&Path>,
+    log: Option<&AccessLog>,
+    global: &Global,
+) -> Result<(), Failure> {
+    let mut stop = pin!(interrupted());
+    let mut hangups = Hangups::listen()?;
+    let idle = async {
+        match command.idle_exit {
+            Some(seconds) => server.idle(Duration::from_secs(seconds)).await,
+            None => std::future::pending().await,
+        }
+    };
+    let mut idle = pin!(idle);
+    loop {
+        tokio::select! {
+            () = &mut stop => return Ok(()),
+            () = &mut idle => {
+                tracing::info!("nobody is there");
+                return Ok(());
+            }
+            () = hangups.next() => {}
+        }
+        if let Some(log) = log {
+            log.reopen()?;
+        }
+        match Service::load(command, state, global) {
+            Ok(service) => {
+                server.replace(&service.names, service.doors);
+                tracing::info!("read the configuration anew");
+            }
+            // Better what was right before than nothing.
+            Err(failure) => tracing::error!("the configuration stays as it was: {failure}"),
+        }
+    }
+}
+
+/// What the command line and the settings say, put together.
+struct Service {
+    repositories: Vec<Reference>,
+    names: Vec<String>,
+    doors: Vec<Door>,
+}
+
+impl Service {
+    fn load(command: &Command, state: Option<&Path>, global: &Global) -> Result<Self, Failure> {
+        let credentials = Environment::of_process().path("CREDENTIALS_DIRECTORY");
+        let mut settings = Settings::load(&command.settings, credentials.as_deref())?;
+        settings.repositories.extend(command.repositories.clone());
+        settings.allow.extend(command.allow.clone());
+        settings.names.extend(command.name.clone());
+        let mut references = Vec::new();
+        for text in &settings.repositories {
+            references.push(client::reference(text)?);
+        }
+        let repositories: Vec<_> = references
+            .iter()
+            .map(|reference| reference.repository().clone())
+            .collect();
+        let named = Named {
+            repositories: &repositories,
+            prefixes: &settings.allow,
+        };
+        let guarded = |builder: ClientBuilder| builder.cache().guard_local_network().build();
+        let trusted = settings.log_in(client::builder(global)?, false);
+        let anonymous = client::builder(global)?.credential_store(nobody());
+        let anonymous = guarded(settings.log_in(anonymous, true))?;
+        Ok(Self {
+            doors: serve::doors(&named, state, anonymous, guarded(trusted)?)?,
+            names: settings.names,
+            repositories: references,
+        })
+    }
+}
+
+/// Tells where it listens, and the base URLs of what was named.
+fn announce(server: &Running, repositories: &[Reference], json: bool) -> Result<(), Failure> {
     let address = server.local();
     let mut out = Out::new();
-    if global.json {
+    if json {
         out.json(&json!({ "listening": format!("http://{address}") }))?;
     } else {
         out.line(format!("serving on http://{address}"))?;
-        for text in &command.repositories {
-            let reference = client::reference(text)?;
-            let tag = reference.selector();
-            let joint = if reference.digest().is_some() {
-                '@'
-            } else {
-                ':'
-            };
-            let repository = reference.repository();
-            out.line(format!(
-                "  baseurl=http://{address}/{repository}{joint}{tag}/"
-            ))?;
+        for reference in repositories {
+            let base = serve::base(&address.to_string(), reference);
+            out.line(format!("  baseurl={base}"))?;
         }
     }
     out.flush()?;
-    drop(out);
-    stop.await;
-    server.stop().await;
     Ok(())
+}
+
+/// SIGHUP, which asks for the configuration to be read anew.
+struct Hangups {
+    #[cfg(unix)]
+    signal: tokio::signal::unix::Signal,
+}
+
+impl Hangups {
+    fn listen() -> Result<Self, Failure> {
+        Ok(Self {
+            #[cfg(unix)]
+            signal: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        if self.signal.recv().await.is_some() {
+            return;
+        }
+        std::future::pending::<()>().await;
+    }
 }
 
 /// The most that may be handed over, in bytes: credentials and certificates are small.
@@ -137,10 +245,11 @@ async fn handed_over(command: &Command, global: &Global) -> Result<(), Failure> 
         let options = Options {
             names: Vec::new(),
             state: None,
+            access_log: None,
             keys: keyring(&command.key)?,
             doors,
         };
-        let server = serve::start(options, serve::listen(([127, 0, 0, 1], 0).into()).await?)?;
+        let server = serve::start(options, socket::listen(([127, 0, 0, 1], 0).into()).await?)?;
         answer["listening"] = json!(format!("http://{}", server.local()));
         Some(server)
     };

@@ -4,12 +4,11 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use http::header::{
-    ALLOW, CONTENT_TYPE, HOST, PROXY_AUTHENTICATE, RETRY_AFTER, USER_AGENT, WWW_AUTHENTICATE,
+    AGE, ALLOW, CONTENT_TYPE, HOST, PROXY_AUTHENTICATE, RETRY_AFTER, USER_AGENT, WARNING,
+    WWW_AUTHENTICATE,
 };
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
@@ -25,6 +24,7 @@ use super::file::{Facts, content_type};
 use super::flight::{Flights, Found, Sink};
 use super::guard::{Guard, Refusal};
 use super::history::History;
+use super::metrics::{AccessLog, Exchange, Gauges, Metrics};
 use super::snapshots::{Open, Place, Snapshots, fixed};
 use super::target::Target;
 use crate::exit::{Exit, Failure};
@@ -33,9 +33,8 @@ use crate::repository::{self, Located};
 
 /// The bridge behind its socket.
 pub(super) struct Bridge {
-    pub(super) guard: Guard,
-    /// In the order of the guard's secrets.
-    pub(super) doors: Vec<Door>,
+    /// Replaced as a whole when the configuration is read anew.
+    pub(super) entrance: RwLock<Arc<Entrance>>,
     pub(super) flights: Arc<Flights>,
     pub(super) snapshots: Snapshots,
     pub(super) history: Mutex<History>,
@@ -45,20 +44,35 @@ pub(super) struct Bridge {
     pub(super) gates: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// When the registry of a place could not be reached, in Unix seconds.
     pub(super) outages: Mutex<HashMap<String, u64>>,
-    pub(super) counts: Counts,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) access_log: Option<Arc<AccessLog>>,
+}
+
+/// Who may have what.
+pub(super) struct Entrance {
+    guard: Guard,
+    /// In the order of the guard's secrets.
+    doors: Vec<Door>,
+}
+
+impl Entrance {
+    pub(super) fn new(names: &[String], doors: Vec<Door>) -> Self {
+        let secrets = doors.iter().map(|door| door.secret.clone());
+        Self {
+            guard: Guard::new(names, secrets.collect()),
+            doors,
+        }
+    }
+
+    fn door(&self, request: &Parts) -> Result<&Door, Refusal> {
+        let number = self.guard.check(request)?;
+        self.doors.get(number).ok_or(Refusal::Secret)
+    }
 }
 
 /// How long a registry that could not be reached is not asked again for what the bridge
 /// has a stale answer to, in seconds: each attempt takes that of clients.
 const OUTAGE: u64 = 30;
-
-/// What was answered since the start.
-#[derive(Debug, Default)]
-pub(super) struct Counts {
-    requests: AtomicU64,
-    refused: AtomicU64,
-    failed: AtomicU64,
-}
 
 impl Service for Bridge {
     async fn answer(
@@ -66,37 +80,25 @@ impl Service for Bridge {
         request: Request<Incoming>,
         peer: SocketAddr,
     ) -> io::Result<Response<Body>> {
-        let start = Instant::now();
         let (request, _) = request.into_parts();
+        let (metrics, log) = (self.metrics.clone(), self.access_log.clone());
+        let exchange = Exchange::begin(metrics, log, &request, peer);
         let response = self.respond(&request, peer).await;
-        let status = response.status();
-        self.counts.requests.fetch_add(1, Ordering::Relaxed);
-        if status.is_server_error() {
-            self.counts.failed.fetch_add(1, Ordering::Relaxed);
-        } else if status.is_client_error() {
-            self.counts.refused.fetch_add(1, Ordering::Relaxed);
-        }
-        tracing::info!(
-            %peer,
-            method = %request.method,
-            path = request.uri.path(),
-            status = status.as_u16(),
-            ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
-            "answered"
-        );
+        let response = exchange.follow(request.method == Method::HEAD, response);
         Ok(response)
     }
 }
 
 impl Bridge {
     async fn respond(self: &Arc<Self>, request: &Parts, peer: SocketAddr) -> Response<Body> {
-        let door = match self.guard.check(request) {
-            Ok(door) => self.doors.get(door).ok_or(Refusal::Secret),
-            Err(refusal) => Err(refusal),
-        };
-        let door = match door {
+        let entrance = self.entrance();
+        let door = match entrance.door(request) {
             Ok(door) => door,
             Err(refusal) => {
+                match refusal {
+                    Refusal::Host => self.metrics.foreign_hosts.up(),
+                    Refusal::Secret => self.metrics.wrong_secrets.up(),
+                }
                 let host = request.headers.get(HOST);
                 tracing::warn!(%peer, ?host, ?refusal, "turned away");
                 return refuse(refusal, request);
@@ -112,11 +114,12 @@ impl Bridge {
             Ok(Target::File { reference, path }) => (reference, path),
             Ok(Target::Home) => return say(StatusCode::OK, home(door)),
             Ok(Target::Health) => return say(StatusCode::OK, "ok"),
-            Ok(Target::Metrics) => return say(StatusCode::OK, self.metrics()),
+            Ok(Target::Metrics) => return say(StatusCode::OK, self.metrics.text(&self.gauges())),
             Ok(Target::Failures) => return say(StatusCode::OK, door.failures.take()),
             Err(error) => return say(StatusCode::NOT_FOUND, error),
         };
         let Some(reference) = door.allow.admit(&reference) else {
+            self.metrics.not_allowed.up();
             tracing::warn!(%peer, repository = %reference.repository(), "not allowed");
             let refused = format!(
                 "{} is not served here; name it when starting `ocirepo serve`, or a prefix of \
@@ -147,6 +150,17 @@ impl Bridge {
         }
     }
 
+    fn entrance(&self) -> Arc<Entrance> {
+        let entrance = self.entrance.read().unwrap_or_else(PoisonError::into_inner);
+        entrance.clone()
+    }
+
+    /// Has other doors from now on.
+    pub(super) fn replace(&self, entrance: Entrance) {
+        let mut here = (self.entrance.write()).unwrap_or_else(PoisonError::into_inner);
+        *here = Arc::new(entrance);
+    }
+
     /// The answer to a request for a file of a repository that is allowed.
     async fn file(self: &Arc<Self>, asked: &Asked<'_>) -> Result<Response<Body>, Arc<Failure>> {
         let now = crate::clock::now();
@@ -167,7 +181,7 @@ impl Bridge {
                 self.keep();
             }
             return match self.try_file(asked, &open).await? {
-                Some(response) => Ok(response),
+                Some(response) => Ok(self.dated(place, response)),
                 None => Err(asked.missing()),
             };
         }
@@ -268,8 +282,9 @@ impl Bridge {
     async fn blob(&self, client: &Client, blob: &Blob) -> Result<Found, Arc<Failure>> {
         let digest = blob.descriptor.digest;
         let fetch = {
-            let (client, blob) = (client.clone(), blob.clone());
+            let (client, blob, metrics) = (client.clone(), blob.clone(), self.metrics.clone());
             move |mut sink| async move {
+                metrics.fetches.up();
                 let pull = client.pull_to_writer(&blob.repository, &blob.descriptor, &mut sink);
                 let error = match pull.await {
                     Ok(_) => return Ok(()),
@@ -289,6 +304,10 @@ impl Bridge {
             }
         };
         let found = self.flights.find(digest, fetch).await?;
+        match found {
+            Found::Cached(_) => self.metrics.from_cache.up(),
+            Found::Flying(_) => self.metrics.from_registry.up(),
+        }
         let Some(checksum) = blob.checksum else {
             return Ok(found);
         };
@@ -392,6 +411,41 @@ impl Bridge {
         }
     }
 
+    /// Says so when the registry cannot be asked whether this is still the newest.
+    fn dated(&self, place: &Place, mut response: Response<Body>) -> Response<Body> {
+        if !self.outages().contains_key(&place.key) {
+            return response;
+        }
+        let Some((_, at)) = self.history().last(&place.key) else {
+            return response;
+        };
+        self.metrics.stale.up();
+        let age = crate::clock::now().saturating_sub(at);
+        let text = format!(
+            "110 - \"the registry cannot be reached; this was its newest state {age} seconds ago\""
+        );
+        let headers = response.headers_mut();
+        headers.insert(AGE, age.into());
+        if let Ok(text) = http::HeaderValue::try_from(text) {
+            headers.insert(WARNING, text);
+        }
+        response
+    }
+
+    /// How old what is served is, where a registry cannot be reached.
+    fn gauges(&self) -> Gauges {
+        let now = crate::clock::now();
+        let places: Vec<String> = self.outages().keys().cloned().collect();
+        let history = self.history();
+        let ages = places.into_iter().filter_map(|place| {
+            let (_, at) = history.last(&place)?;
+            Some((place, now.saturating_sub(at)))
+        });
+        Gauges {
+            ages: ages.collect(),
+        }
+    }
+
     fn outages(&self) -> MutexGuard<'_, HashMap<String, u64>> {
         self.outages.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -409,18 +463,6 @@ impl Bridge {
         if let Err(error) = super::state::replace(path, &text) {
             tracing::warn!("cannot write {}: {error}", path.display());
         }
-    }
-
-    fn metrics(&self) -> String {
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        format!(
-            "# TYPE ocirepo_requests_total counter\nocirepo_requests_total {}\n\
-             # TYPE ocirepo_refused_total counter\nocirepo_refused_total {}\n\
-             # TYPE ocirepo_failed_total counter\nocirepo_failed_total {}\n",
-            count(&self.counts.requests),
-            count(&self.counts.refused),
-            count(&self.counts.failed)
-        )
     }
 }
 

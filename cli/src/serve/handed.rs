@@ -256,12 +256,7 @@ fn reference(url: &str) -> Result<Reference, Failure> {
 
 /// What the client asks the bridge for.
 fn base(reference: &Reference) -> String {
-    let joint = match reference.digest() {
-        Some(_) => '@',
-        None => ':',
-    };
-    let (repository, selector) = (reference.repository(), reference.selector());
-    format!("http://{PROXY_HOST}/{repository}{joint}{selector}/")
+    super::base(PROXY_HOST, reference)
 }
 
 /// A file of another repository, which is let in for it.
