@@ -17,6 +17,8 @@ mod dnf_plugin_options;
 mod layouts;
 #[path = "repositories/memory.rs"]
 mod memory;
+#[path = "repositories/push.rs"]
+mod push;
 #[path = "repositories/reading.rs"]
 mod reading;
 #[path = "repositories/requests.rs"]

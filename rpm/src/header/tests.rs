@@ -115,6 +115,26 @@ fn a_damaged_header_is_found_out() {
 }
 
 #[test]
+fn a_payload_that_is_not_the_headers_is_refused() {
+    let vouched = |payload: &[u8]| {
+        let hex = ocirepo::Digest::of(payload).hex();
+        Builder::new().with(5092, Value::texts(&[&hex])).package()
+    };
+    assert!(facts_of(&vouched(build::PAYLOAD)).is_ok());
+    let error = facts_of(&vouched(b"another")).unwrap_err();
+    assert_eq!(error.kind(), HeaderErrorKind::Damaged);
+    let message = error.to_string();
+    assert!(
+        message.starts_with("cannot read x.rpm: its payload has the SHA-256 "),
+        "{message}"
+    );
+    // That it was cut off is the better explanation.
+    let package = vouched(build::PAYLOAD);
+    let error = facts_of(&package[..package.len() - 1]).unwrap_err();
+    assert_eq!(error.kind(), HeaderErrorKind::Truncated);
+}
+
+#[test]
 fn every_package_has_name_version_release_and_architecture() {
     for (tag, what) in [
         (1000, "name"),
