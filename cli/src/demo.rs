@@ -16,6 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::exit::{Exit, Failure};
+use crate::publishing::Publishing;
 use crate::registry_server::{Options as RegistryOptions, RegistryServer};
 use crate::repository::{self, Located};
 use crate::{publish, serve};
@@ -73,6 +74,7 @@ pub(crate) async fn start(
             place.reference(),
             Some(layout),
             None,
+            &Publishing::default(),
             None,
         )
         .await?;

@@ -17,6 +17,7 @@ mod import;
 mod output;
 mod place;
 mod publish;
+mod publishing;
 mod reading;
 pub mod registry_server;
 mod repo_file;

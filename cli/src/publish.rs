@@ -5,11 +5,10 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use indicatif::ProgressBar;
 use ocirepo::digest::Digest;
 use ocirepo::reference::{Reference, Selector, Tag};
 use ocirepo_native::Client;
-use ocirepo_native::publish::{self, Event, Local, Options, Prepared, Published, Sources};
+use ocirepo_native::publish::{self, Local, Options, Prepared, Published, Sources};
 use ocirepo_rpm::href::Href;
 use ocirepo_rpm::layout::Layout;
 use ocirepo_rpm::layout::format::SIGNATURE;
@@ -26,6 +25,7 @@ use crate::catalogue::Kept;
 use crate::create::{hash, walk};
 use crate::exit::Failure;
 use crate::output::progress;
+use crate::publishing::Publishing;
 use crate::repository;
 use crate::signing::Signer;
 
@@ -36,6 +36,7 @@ pub(crate) async fn directory(
     reference: &Reference,
     layout: Option<Layout>,
     signer: Option<&Signer>,
+    publishing: &Publishing,
     mut dry_run: Option<&mut Option<plan::Plan>>,
 ) -> Result<Published, Failure> {
     let destination = destination(reference, layout)?;
@@ -50,11 +51,9 @@ pub(crate) async fn directory(
     };
     let bar = progress::items(0, "pushing");
     let options = Options {
-        now: crate::clock::now(),
         // A directory is a whole repository.
         replace_broken: true,
-        on_event: Some(told(&bar)),
-        ..Options::default()
+        ..publishing.options(reference, &bar)?
     };
     let published = publish::publish(client, &destination, options, async |snapshot, to| {
         let parent = match snapshot {
@@ -134,19 +133,6 @@ async fn parent(client: &Client, snapshot: &Snapshot) -> Parent {
             Parent::of(snapshot)
         }
     }
-}
-
-/// Shows what happens while publishing.
-pub(crate) fn told(bar: &ProgressBar) -> publish::OnEvent {
-    let bar = bar.clone();
-    Box::new(move |event| match event {
-        Event::Broken(error) => {
-            crate::output::note("warning", &format!("{error}; publishing over it"));
-        }
-        Event::Begin { blobs } => bar.set_length(blobs),
-        Event::Blob { .. } => bar.inc(1),
-        _ => {}
-    })
 }
 
 /// A directory as it was found.

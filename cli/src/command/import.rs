@@ -18,6 +18,7 @@ use crate::exit::Failure;
 use crate::import;
 use crate::output::{Out, note, progress, units};
 use crate::publish;
+use crate::publishing::told;
 
 /// Publish a repository that a web server has
 ///
@@ -83,7 +84,7 @@ pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure
         now: options.now,
         // What is brought is a whole repository.
         replace_broken: true,
-        on_event: Some(publish::told(&bar)),
+        on_event: Some(told(&bar)),
         ..Default::default()
     };
     let published = import::publish(&client, &origin, &to, options).await;

@@ -10,6 +10,7 @@ use crate::arguments::Global;
 use crate::exit::Failure;
 use crate::output::table::Table;
 use crate::output::{Out, units};
+use crate::publishing::look_for_lost;
 use crate::reading::Place;
 
 /// List packages
@@ -45,6 +46,8 @@ pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure
         table.write(&mut out)?;
     }
     out.flush()?;
+    // Only now, so that nobody waits for it.
+    look_for_lost(&opened.client, &opened.reference, &opened.snapshot).await;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ocirepo::reference::Reference;
-use ocirepo_native::publish::{Options, Published, publish};
+use ocirepo_native::publish::{Lost, Published, publish};
 use ocirepo_rpm::create::{Change, Removal};
 use ocirepo_rpm::header::HeaderOptions;
 use ocirepo_rpm::layout::Layout;
@@ -19,7 +19,8 @@ use crate::client;
 use crate::create::{self, Compression, Found, Given, Request, Summary};
 use crate::exit::Failure;
 use crate::output::{Out, progress, units};
-use crate::publish::{self, destination, told};
+use crate::publish::{self, destination};
+use crate::publishing::{self, Publishing};
 use crate::signing::{self, Signing};
 
 /// Publish RPM packages, or a directory that has repodata
@@ -48,6 +49,8 @@ pub(crate) struct Command {
     /// Say what would be published, and do nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    publishing: Publishing,
     #[command(flatten)]
     signing: Signing,
 }
@@ -95,7 +98,7 @@ pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure
         Found::Directory(directory) => {
             command.refuse_changes()?;
             let signer = command.signing.signer()?;
-            let client = client::client(global)?;
+            let client = client::builder(global)?.cache().build()?;
             let layout = command.layout;
             let mut planned = None;
             let published = publish::directory(
@@ -104,6 +107,7 @@ pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure
                 &reference,
                 layout,
                 signer.as_ref(),
+                &command.publishing,
                 command.dry_run.then_some(&mut planned),
             )
             .await;
@@ -206,13 +210,8 @@ impl Command {
             directory: directory.path(),
         };
         let bar = progress::items(0, "pushing");
-        let options = Options {
-            now: crate::clock::now(),
-            // What is not understood would be lost.
-            replace_broken: false,
-            on_event: Some(told(&bar)),
-            ..Options::default()
-        };
+        // What is there and not understood would be lost, so it is no option to replace it.
+        let options = self.publishing.options(reference, &bar)?;
         let (mut summary, mut planned) = (None, None);
         let published = publish(&client, &destination, options, async |snapshot, to| {
             let (prepared, made) = request.prepare(snapshot, to).await?;
@@ -247,6 +246,8 @@ struct Outcome {
     plan: Plan,
     blobs: u64,
     bytes: u64,
+    attempts: u32,
+    lost: Vec<Lost>,
     dry: bool,
 }
 
@@ -255,13 +256,13 @@ fn outcome(
     planned: Option<Plan>,
 ) -> Result<Outcome, Failure> {
     let Some(plan) = planned else {
-        let Published {
-            plan, blobs, bytes, ..
-        } = published?;
+        let published = published?;
         return Ok(Outcome {
-            plan,
-            blobs,
-            bytes,
+            plan: published.plan,
+            blobs: published.blobs,
+            bytes: published.bytes,
+            attempts: published.attempts,
+            lost: published.lost,
             dry: false,
         });
     };
@@ -272,6 +273,8 @@ fn outcome(
     Ok(Outcome {
         blobs: pushes().count() as u64,
         bytes: pushes().map(|blob| blob.descriptor.size).sum(),
+        attempts: 0,
+        lost: Vec::new(),
         dry: true,
         plan,
     })
@@ -290,6 +293,7 @@ fn tell(
         lines(&mut out, reference, &outcome, summary.as_ref())?;
     }
     out.flush()?;
+    publishing::warn_of_lost(reference, &outcome.lost);
     Ok(())
 }
 
@@ -305,6 +309,8 @@ fn object(reference: &Reference, outcome: &Outcome, summary: Option<&Summary>) -
         "dryRun": outcome.dry,
         "blobs": outcome.blobs,
         "bytes": outcome.bytes,
+        "attempts": outcome.attempts,
+        "lost": outcome.lost.iter().map(|lost| lost.tag.as_str()).collect::<Value>(),
     });
     if let (Some(summary), Some(object)) = (summary, object.as_object_mut()) {
         let names = |nevras: &[ocirepo_rpm::evr::Nevra]| {

@@ -9,6 +9,7 @@
 
 mod error;
 mod head;
+mod lost;
 mod package;
 mod push;
 mod sources;
@@ -26,6 +27,7 @@ use crate::error::{Error, Result};
 use crate::repository;
 
 pub use self::error::Refusal;
+pub use self::lost::{Lost, lost};
 pub use self::sources::{Fetch, Fetching, Local, Sources};
 
 use self::head::{Head, Stop};
@@ -130,6 +132,8 @@ pub struct Published {
     pub bytes: u64,
     /// How often it was tried: once, unless others published meanwhile.
     pub attempts: u32,
+    /// Snapshots that are not in the history of the tag, as far as the registry tells.
+    pub lost: Vec<Lost>,
 }
 
 /// Publishes at a tag (or in a tree) what `make` makes of what is there.
@@ -157,7 +161,8 @@ pub async fn publish<E: From<Error>>(
         let Base { tagged, snapshot } = base(client, &to, &options).await?;
         let Prepared { plan, sources } = make(snapshot.as_ref(), &to).await?;
         if plan.unchanged {
-            return Ok(pushed.published(plan, attempt));
+            let lost = lost_from(client, &to, &plan).await;
+            return Ok(pushed.published(plan, attempt, lost));
         }
         // In a tree there is no one tag.
         let head = plan.root.map(|_| Head {
@@ -179,7 +184,8 @@ pub async fn publish<E: From<Error>>(
                 if let Some(snapshot) = &snapshot {
                     mark_superseded(client, &to, snapshot, &options).await;
                 }
-                return Ok(pushed.published(plan, attempt));
+                let lost = lost_from(client, &to, &plan).await;
+                return Ok(pushed.published(plan, attempt, lost));
             }
             Err(Stop::Failed(error)) => return Err(error.into()),
             Err(Stop::Overtaken(found)) => {
@@ -199,6 +205,20 @@ pub async fn publish<E: From<Error>>(
         attempts: options.attempts.max(1),
     };
     Err(Error::from(refusal).into())
+}
+
+/// What the plan leaves out of its history. It is published all the same where the registry
+/// does not say.
+async fn lost_from(client: &Client, to: &Destination, plan: &Plan) -> Vec<Lost> {
+    let last = plan.stages.last().and_then(|stage| stage.manifests.last());
+    let Some(push) = last.filter(|push| plan.root == Some(push.manifest.digest())) else {
+        return Vec::new();
+    };
+    let found = lost::of_root(client, &to.repository, &to.tag, &push.manifest).await;
+    found.unwrap_or_else(|error| {
+        tracing::debug!(%error, "cannot look for lost publishes");
+        Vec::new()
+    })
 }
 
 fn unexpected(to: &Destination, expected: Digest, found: Option<Digest>) -> Error {

@@ -13,7 +13,7 @@ use ocirepo_rpm::publish::{BlobPush, ManifestPush, Plan, Source, Stage};
 use super::error::Refusal;
 use super::head::{Head, Stop, is_about_the_tag};
 use super::sources::{Local, Sources};
-use super::{Event, Options, Published};
+use super::{Event, Lost, Options, Published};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::http::lock;
@@ -37,13 +37,14 @@ pub(super) struct Pushed {
 }
 
 impl Pushed {
-    pub(super) fn published(&self, plan: Plan, attempts: u32) -> Published {
+    pub(super) fn published(&self, plan: Plan, attempts: u32, lost: Vec<Lost>) -> Published {
         let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
         Published {
             plan,
             blobs: read(&self.blobs),
             bytes: read(&self.bytes),
             attempts,
+            lost,
         }
     }
 

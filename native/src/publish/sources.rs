@@ -57,6 +57,11 @@ impl Sources {
         self.local.insert(path.into(), local);
     }
 
+    /// Forgets the sources of other paths than those that are wanted.
+    pub fn retain(&mut self, mut wanted: impl FnMut(&str) -> bool) {
+        self.local.retain(|path, _| wanted(path));
+    }
+
     /// Fetches what is needed and has no place on this side.
     pub fn fetch_with(&mut self, fetch: Arc<dyn Fetch>) {
         self.fetch = Some(fetch);

@@ -40,18 +40,27 @@ type Before = Box<dyn FnMut(&mut Registry, &Parts) + Send>;
 
 impl Server {
     pub(crate) async fn start(config: Config) -> Self {
-        Self::listen(config, None).await
+        Self::of(Registry::new(config)).await
+    }
+
+    /// A registry with what it holds already.
+    pub(crate) async fn of(registry: Registry) -> Self {
+        Self::listen(registry, None).await
     }
 
     /// Over TLS, and HTTP/2 if the client likes.
     pub(crate) async fn start_tls(config: Config, tls: tokio_rustls::rustls::ServerConfig) -> Self {
-        Self::listen(config, Some(TlsAcceptor::from(Arc::new(tls)))).await
+        Self::listen(
+            Registry::new(config),
+            Some(TlsAcceptor::from(Arc::new(tls))),
+        )
+        .await
     }
 
-    async fn listen(config: Config, tls: Option<TlsAcceptor>) -> Self {
+    async fn listen(registry: Registry, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let registry = Arc::new(Mutex::new(Registry::new(config)));
+        let registry = Arc::new(Mutex::new(registry));
         let scheme = match tls {
             Some(_) => Scheme::Https,
             None => Scheme::Http,

@@ -1,16 +1,20 @@
 //! Repositories to publish, and publishers of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
-use ocirepo::Digest;
 use ocirepo::reference::{Reference, Repository, Tag};
+use ocirepo::{Descriptor, Digest, Manifest};
 use ocirepo_native::publish::{self, Local, Options, Prepared, Published, Sources};
 use ocirepo_native::{Client, Error, repository};
+use ocirepo_registry::Registry;
 use ocirepo_rpm::href::Href;
 use ocirepo_rpm::layout::Layout;
 use ocirepo_rpm::publish::{self as plan, Destination, File, Input, Package, Parent};
 use ocirepo_rpm::repomd::Repomd;
 use ocirepo_rpm::snapshot::{self, PackageEntry, Snapshot};
+
+use crate::common::noise;
 
 /// A directory with packages and `repodata`. A package has its path as content. The
 /// revision names the packages, so that a snapshot tells what is in it.
@@ -166,4 +170,50 @@ pub(crate) async fn read(client: &Client, to: &Destination) -> BTreeSet<String> 
         assert_eq!(pulled.unwrap(), *content, "{path}");
     }
     names
+}
+
+/// The same by a look into the registry, which must have every file, and every manifest and
+/// blob that is named below the tag.
+pub(crate) fn held(registry: &Registry, to: &Destination) -> BTreeSet<String> {
+    let name = to.repository.name();
+    let (repomd, tree) = match to.layout {
+        Some(Layout::Tree) => {
+            let name = ocirepo_rpm::name::encode_path(name, "repodata/repomd.xml").unwrap();
+            (whole(registry, &name, "latest"), true)
+        }
+        _ => (whole(registry, name, to.tag.as_str()), false),
+    };
+    let revision = Repomd::parse(&repomd).unwrap().revision.unwrap();
+    let names: BTreeSet<String> = revision.split(' ').map(str::to_owned).collect();
+    for (path, content) in Directory::of(&names).files {
+        if tree {
+            let name = ocirepo_rpm::name::encode_path(name, &path).unwrap();
+            assert_eq!(whole(registry, &name, "latest"), content, "{path}");
+        } else {
+            let blob = registry.blob(name, &Digest::of(&content));
+            assert_eq!(blob.unwrap(), content, "{path}");
+        }
+    }
+    names
+}
+
+/// Looks at all that a manifest names, and returns the content of its first file.
+fn whole(registry: &Registry, name: &str, reference: &str) -> Vec<u8> {
+    let (_, kind, raw) = registry.manifest(name, reference).unwrap();
+    let manifest = Manifest::parse(Some(kind), raw.to_vec()).unwrap();
+    let blob = |digest: &Digest| registry.blob(name, digest).unwrap().to_vec();
+    for descriptor in manifest.blobs() {
+        assert_eq!(Digest::of(&blob(&descriptor.digest)), descriptor.digest);
+    }
+    let child = |child: &Descriptor| whole(registry, name, &child.digest.to_string());
+    let children: Vec<Vec<u8>> = manifest.children().iter().map(child).collect();
+    let layer = manifest.layers().first().map(|layer| blob(&layer.digest));
+    layer.unwrap_or_else(|| children.into_iter().next().unwrap())
+}
+
+/// A file of noise in a directory, and what is in it.
+pub(crate) fn noise_file(directory: &Path, size: usize) -> (PathBuf, Vec<u8>) {
+    let (path, content) = (directory.join("noise"), noise(size));
+    std::fs::write(&path, &content).unwrap();
+    (path, content)
 }

@@ -5,4 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod directory;
+mod failures;
+mod losing;
 mod moving;
+mod requests;

@@ -24,15 +24,15 @@ fn now() -> Options {
     }
 }
 
-struct Scene {
-    server: Server,
-    client: Client,
-    to: Destination,
+pub(crate) struct Scene {
+    pub(crate) server: Server,
+    pub(crate) client: Client,
+    pub(crate) to: Destination,
     _home: tempfile::TempDir,
 }
 
 /// A registry with one snapshot, of the package `a`.
-async fn scene(rules: Vec<Rule>) -> Scene {
+pub(crate) async fn scene(rules: Vec<Rule>) -> Scene {
     let home = tempfile::tempdir().unwrap();
     let server = Server::start(Config {
         sparse: false,
@@ -70,7 +70,7 @@ impl Scene {
     }
 
     /// Pushes all of a snapshot on top of what is there but its tags, and returns its root.
-    async fn rival(&self, added: &str) -> Manifest {
+    pub(crate) async fn rival(&self, added: &str) -> Manifest {
         let root = Arc::new(Mutex::new(None));
         let result = publish::publish(&self.client, &self.to, now(), async |snapshot, to| {
             let mut all = names_in(snapshot.unwrap());
@@ -94,7 +94,7 @@ fn put(registry: &mut Registry, tag: &str, manifest: &Manifest) {
     assert_eq!(registry.handle(NOW, request).status(), 201);
 }
 
-fn refusal<T>(result: Result<T, Error>) -> Refusal {
+pub(crate) fn refusal<T>(result: Result<T, Error>) -> Refusal {
     match result.err() {
         Some(Error::Publish(refusal)) => *refusal,
         other => panic!("{other:?}"),

@@ -99,8 +99,8 @@ pub const MAX_LAYERS: usize = 400;
 /// The most bytes a manifest is written with: registries cap them near 1 MiB.
 pub const MAX_MANIFEST: usize = 1_000_000;
 
-/// What [`MERGED`] says at the root of a snapshot.
-pub(crate) fn merged(root: Option<&Manifest>) -> Vec<Digest> {
+/// What [`MERGED`] says at the root of a snapshot: the digests, the newest last.
+pub fn merged(root: Option<&Manifest>) -> Vec<Digest> {
     let listed = root.and_then(|root| root.annotations().get(MERGED));
     let listed = listed.map_or("", String::as_str).split(' ');
     listed.filter_map(|digest| digest.parse().ok()).collect()
