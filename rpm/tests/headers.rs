@@ -50,7 +50,7 @@ fn scan(path: &Path) -> Facts {
     let name = path.file_name().unwrap().to_str().unwrap();
     let location = Href::from_path(name).unwrap();
     let file = File::open(path).unwrap();
-    header::scan(file, location, 7, &HeaderOptions::default()).unwrap()
+    header::scan(file, name, location, Some(7), &HeaderOptions::default()).unwrap()
 }
 
 #[test]

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use ocirepo::digest::{Algorithm, Digest, Hasher};
 use ocirepo_rpm::create::New;
-use ocirepo_rpm::header::{self, Facts, FileFacts, HeaderOptions};
+use ocirepo_rpm::header::{self, Facts, HeaderOptions};
 use ocirepo_rpm::href::Href;
 use ocirepo_rpm::publish;
 use ocirepo_rpm::write::{filelists_element, other_element, primary_element};
@@ -134,62 +134,25 @@ fn on_all_cores<T: Sync, R: Send>(
 
 /// Reads one package, from its beginning to its end.
 fn package(path: &Path, location: &Href, options: &HeaderOptions) -> Result<Facts, Failure> {
-    let failed = |error: io::Error| unreadable(path, &error);
-    let mut source = Hashing {
-        file: File::open(path).map_err(failed)?,
-        hasher: Hasher::new(Algorithm::Sha256),
-        size: 0,
-    };
-    let mut buffered = BufReader::with_capacity(PIECE, &mut source);
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
     let name = path.display().to_string();
-    let header = header::read(&mut buffered, &name, options).map_err(Failure::failed)?;
-    let mut payload = Hasher::new(Algorithm::Sha256);
-    let mut rest = vec![0; PIECE];
-    loop {
-        match buffered.read(&mut rest).map_err(failed)? {
-            0 => break,
-            count => payload.update(rest.get(..count).unwrap_or_default()),
-        }
-    }
-    let file = FileFacts {
-        location: location.clone(),
-        checksum: source.hasher.finish().into(),
-        size: source.size,
-        time: 0,
-        payload: Some(payload.finish().into()),
-    };
-    let mut facts = header.facts(file).map_err(Failure::failed)?;
     // When a copy of the file was written on this machine is nobody's concern; on another
     // machine it would make other metadata.
-    facts.package.file_time = facts.package.build_time;
-    Ok(facts)
+    header::scan(file, &name, location.clone(), None, options).map_err(Failure::failed)
 }
 
 /// The SHA-256 and the size of a file.
 pub(crate) fn hash(path: &Path) -> io::Result<(Digest, u64)> {
-    let mut source = Hashing {
-        file: File::open(path)?,
-        hasher: Hasher::new(Algorithm::Sha256),
-        size: 0,
-    };
-    let mut piece = vec![0; PIECE];
-    while source.read(&mut piece)? > 0 {}
-    Ok((source.hasher.finish(), source.size))
-}
-
-/// A file that is hashed while it is read.
-struct Hashing {
-    file: File,
-    hasher: Hasher,
-    size: u64,
-}
-
-impl Read for Hashing {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read(into)?;
-        self.hasher.update(into.get(..count).unwrap_or_default());
-        self.size += count as u64;
-        Ok(count)
+    let mut file = File::open(path)?;
+    let mut hasher = Hasher::new(Algorithm::Sha256);
+    let (mut piece, mut size) = (vec![0; PIECE], 0);
+    loop {
+        let count = file.read(&mut piece)?;
+        if count == 0 {
+            return Ok((hasher.finish(), size));
+        }
+        hasher.update(piece.get(..count).unwrap_or_default());
+        size += count as u64;
     }
 }
 

@@ -177,7 +177,9 @@ fn ours(theirs: &[Package], changelog_limit: usize) -> Vec<Facts> {
         let path = packages().join(package.location.path());
         let location = Href::from_path(package.location.path()).unwrap();
         let file = File::open(path).unwrap();
-        header::scan(file, location, package.file_time, &options).unwrap()
+        let time = Some(package.file_time);
+        let name = package.location.path();
+        header::scan(file, name, location, time, &options).unwrap()
     };
     theirs.iter().map(read).collect()
 }
@@ -252,7 +254,7 @@ fn the_checksums_of_files_are_those_of_rpm() {
     for path in rpms(packages().path()) {
         let location = Href::from_path("x.rpm").unwrap();
         let file = File::open(&path).unwrap();
-        let facts = header::scan(file, location, 0, &HeaderOptions::default()).unwrap();
+        let facts = header::scan(file, "x.rpm", location, None, &HeaderOptions::default()).unwrap();
         let theirs = run(Command::new("rpm")
             .args(["-qp", "--qf", "[%{FILEDIGESTS}\\n]"])
             .arg(&path));

@@ -10,9 +10,10 @@
 //! use ocirepo_rpm::href::Href;
 //! use std::fs::File;
 //!
-//! let package = File::open("bash-5.3-1.x86_64.rpm")?;
+//! let name = "bash-5.3-1.x86_64.rpm";
 //! let location = Href::from_path("Packages/bash-5.3-1.x86_64.rpm")?;
-//! let facts = header::scan(package, location, 1_700_000_000, &HeaderOptions::default())?;
+//! let options = HeaderOptions::default();
+//! let facts = header::scan(File::open(name)?, name, location, None, &options)?;
 //! println!("{} is {}", facts.package.nevra, facts.package.checksum);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -216,13 +217,16 @@ pub fn read(
         .map_err(|error| error.in_file(file))
 }
 
-/// Reads a whole package, once, and gives its facts, with the SHA-256 of the file.
+/// Reads a whole package, once, and gives its facts, with the SHA-256 of the file. `file` is
+/// what errors call it.
 ///
-/// Errors call the package by its location.
+/// The time is when the file was last changed. Without one it is when the package was built,
+/// so that the same package has the same facts wherever it is read.
 pub fn scan(
     source: impl Read,
+    file: &str,
     location: Href,
-    time: u64,
+    time: Option<u64>,
     options: &HeaderOptions,
 ) -> Result<Facts, HeaderError> {
     let mut source = Hashing {
@@ -230,15 +234,20 @@ pub fn scan(
         hasher: Sha256::new(),
         size: 0,
     };
-    let named = |error: HeaderError| error.in_file(location.path());
-    // One allocation for the small reads of the header and the large ones behind it.
+    let named = |error: HeaderError| error.in_file(file);
+    // The header is read in small pieces, and what is behind it in large ones.
     let mut buffered = io::BufReader::with_capacity(PIECE, &mut source);
-    let header = read(&mut buffered, location.path(), options)?;
-    let mut payload = Sha256::new();
-    pass(&mut buffered, |piece| payload.update(piece))
-        .map_err(|error| named(HeaderError::source(&error)))?;
+    let header = read(&mut buffered, file, options)?;
+    let mut payload = header.payload.map(|_| Sha256::new());
+    pass(&mut buffered, |piece| {
+        if let Some(payload) = &mut payload {
+            payload.update(piece);
+        }
+    })
+    .map_err(|error| named(HeaderError::source(&error)))?;
     let checksum = sha256(source.hasher).map_err(named)?;
-    let payload = Some(sha256(payload).map_err(named)?);
+    let payload = payload.map(sha256).transpose().map_err(named)?;
+    let time = time.unwrap_or(header.package.build_time);
     header.facts(FileFacts {
         location,
         checksum,

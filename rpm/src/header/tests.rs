@@ -15,7 +15,13 @@ fn options() -> HeaderOptions {
 }
 
 fn facts_of(package: &[u8]) -> Result<Facts, HeaderError> {
-    scan(package, Href::from_path("x.rpm").unwrap(), 7, &options())
+    scan(
+        package,
+        "x.rpm",
+        Href::from_path("a/x.rpm").unwrap(),
+        Some(7),
+        &options(),
+    )
 }
 
 fn facts(builder: &Builder) -> Facts {
@@ -85,6 +91,14 @@ fn the_whole_file_is_hashed_and_counted() {
     let header = &package[range.start as usize..range.end as usize];
     assert_eq!(header[..3], [0x8e, 0xad, 0xe8]);
     assert_eq!(&package[range.end as usize..], build::PAYLOAD);
+}
+
+#[test]
+fn without_a_time_the_file_is_as_old_as_the_package() {
+    let package = Builder::new().with(1006, Value::numbers(&[5])).package();
+    let location = Href::from_path("x.rpm").unwrap();
+    let facts = scan(&package[..], "x.rpm", location, None, &options()).unwrap();
+    assert_eq!((facts.package.file_time, facts.package.build_time), (5, 5));
 }
 
 #[test]
@@ -480,8 +494,9 @@ proptest! {
             }
         }
         let package = rich();
-        let location = Href::from_path("x.rpm").unwrap();
-        let facts = scan(Pieces(&package, piece), location, 7, &options()).unwrap();
+        let location = Href::from_path("a/x.rpm").unwrap();
+        let pieces = Pieces(&package, piece);
+        let facts = scan(pieces, "x.rpm", location, Some(7), &options()).unwrap();
         prop_assert_eq!(facts, facts_of(&package).unwrap());
     }
 }
