@@ -80,6 +80,7 @@ pub(crate) enum Command {
     Get(command::get::Command),
     Sync(command::sync::Command),
     Push(command::push::Command),
+    Createrepo(command::createrepo::Command),
     Import(command::import::Command),
     Copy(command::copy::Command),
     Diff(command::diff::Command),

@@ -3,6 +3,7 @@
 pub(crate) mod blob;
 pub(crate) mod completions;
 pub(crate) mod copy;
+pub(crate) mod createrepo;
 pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod dnf;
@@ -43,6 +44,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Get(command) => block_on(get::run(command, &global)),
         Command::Sync(command) => block_on(sync::run(command, &global)),
         Command::Import(command) => block_on(import::run(command, &global)),
+        Command::Createrepo(command) => createrepo::run(&command, &global),
         Command::Push(command) => block_on(push::run(command, &global)),
         Command::Copy(command) => block_on(copy::run(command, &global)),
         Command::Diff(command) => block_on(diff::run(command, &global)),

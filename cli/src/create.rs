@@ -13,13 +13,15 @@ mod before;
 mod file;
 mod find;
 mod given;
+mod local;
 mod metadata;
 mod prepare;
 mod scan;
 mod spool;
 
 pub(crate) use file::Compression;
-pub(crate) use find::{Files, Found, find, walk};
+pub(crate) use find::{Files, Found, find, packages, walk};
 pub(crate) use given::Given;
+pub(crate) use local::{Local, cannot, install};
 pub(crate) use prepare::{Request, Summary};
 pub(crate) use scan::{hash, scan};

@@ -105,6 +105,21 @@ fn directory(directory: &Path, files: &mut Files) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The packages in a directory, at any depth, whatever else is in it.
+pub(crate) fn packages(directory: &Path) -> Result<Files, Failure> {
+    let mut found = BTreeMap::new();
+    walk(directory, "", &mut found)?;
+    found.retain(|location, _| is_package(location) && !location.starts_with(REPODATA));
+    let packages = found.into_iter().map(|(location, path)| {
+        let location = location_of(&location, &path)?;
+        Ok((location, path))
+    });
+    Ok(Files {
+        packages: packages.collect::<Result<_, Failure>>()?,
+        others: BTreeMap::new(),
+    })
+}
+
 /// Every file below a directory but hidden ones, by its path with slashes.
 pub(crate) fn walk(
     directory: &Path,

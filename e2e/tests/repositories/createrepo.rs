@@ -11,6 +11,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use ocirepo_e2e::process::Run;
+use ocirepo_e2e::program::Program;
 use ocirepo_e2e::scratch::Scratch;
 use ocirepo_rpm::filelists::{Filelists, PackageFiles};
 use ocirepo_rpm::header::{self, Facts, HeaderOptions};
@@ -125,14 +126,15 @@ fn rpms(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// What createrepo_c writes.
-struct Theirs {
+/// Metadata in a directory.
+struct Repodata {
     root: Scratch,
     repomd: Repomd,
 }
 
-impl Theirs {
-    fn index(options: &[&str]) -> Theirs {
+impl Repodata {
+    /// What createrepo_c writes.
+    fn theirs(options: &[&str]) -> Repodata {
         let root = Scratch::new("createrepo").unwrap();
         run(Command::new("createrepo_c")
             .env("LC_ALL", "C.UTF-8")
@@ -140,9 +142,25 @@ impl Theirs {
             .arg(root.path())
             .args(options)
             .arg(packages().path()));
+        Repodata::read(root)
+    }
+
+    /// What the program writes.
+    fn ours(options: &[&str]) -> Repodata {
+        let root = Scratch::new("ours").unwrap();
+        let (from, to) = (packages().path(), root.path());
+        let mut arguments = vec!["createrepo", from.to_str().unwrap()];
+        arguments.extend(["--output", to.to_str().unwrap()]);
+        arguments.extend(options);
+        let program = Program::new().unwrap();
+        program.run(&arguments).unwrap().well().unwrap();
+        Repodata::read(root)
+    }
+
+    fn read(root: Scratch) -> Repodata {
         let repomd = fs::read(root.join("repodata/repomd.xml")).unwrap();
         let repomd = Repomd::parse(&repomd).unwrap();
-        Theirs { root, repomd }
+        Repodata { root, repomd }
     }
 
     fn open(&self, kind: &str) -> Opened<File> {
@@ -186,7 +204,7 @@ fn ours(theirs: &[Package], changelog_limit: usize) -> Vec<Facts> {
 
 #[test]
 fn the_facts_of_a_package_are_those_of_createrepo() {
-    let theirs = Theirs::index(&[]);
+    let theirs = Repodata::theirs(&[]);
     let (packages, files, changes) = (theirs.packages(), theirs.files(), theirs.changes());
     let ours = ours(&packages, 10);
     assert_eq!(packages.len(), 12);
@@ -204,8 +222,42 @@ fn the_facts_of_a_package_are_those_of_createrepo() {
 }
 
 #[test]
+fn the_program_writes_what_createrepo_writes() {
+    let (ours, theirs) = (Repodata::ours(&[]), Repodata::theirs(&[]));
+    let mut packages = theirs.packages();
+    // The same package at another place.
+    packages.retain(|package| package.location.path() != AWKWARD);
+    packages.sort_by(|a, b| a.location.cmp(&b.location));
+    for package in &mut packages {
+        package.file_time = package.build_time;
+    }
+    assert_eq!(ours.packages(), packages);
+    let in_order = |pkgid| packages.iter().position(|p| p.checksum == pkgid);
+    let mut files = theirs.files();
+    files.sort_by_key(|files| in_order(files.pkgid));
+    files.dedup();
+    assert_eq!(ours.files(), files);
+    let mut changes = theirs.changes();
+    changes.sort_by_key(|changes| in_order(changes.pkgid));
+    changes.dedup();
+    assert_eq!(ours.changes(), changes);
+}
+
+#[test]
+fn the_same_packages_give_the_same_bytes() {
+    let options = ["--filelists-ext", "--compress", "zstd"];
+    let first = Repodata::ours(&options);
+    assert_eq!(first.repomd.records.len(), 4);
+    let second = Repodata::ours(&options);
+    let raw = |made: &Repodata| fs::read(made.root.join("repodata/repomd.xml")).unwrap();
+    assert_eq!(raw(&first), raw(&second));
+    // Each is what repomd.xml says.
+    assert_eq!(first.packages(), second.packages());
+}
+
+#[test]
 fn the_limit_of_the_change_log_is_createrepos() {
-    let theirs = Theirs::index(&["--changelog-limit", "2"]);
+    let theirs = Repodata::theirs(&["--changelog-limit", "2"]);
     let ours = ours(&theirs.packages(), 2);
     let ours: Vec<_> = ours.into_iter().map(|facts| facts.changes).collect();
     assert_eq!(ours, theirs.changes());
@@ -220,7 +272,7 @@ fn the_limit_of_the_change_log_is_createrepos() {
 
 #[test]
 fn the_documents_are_those_of_createrepo() {
-    let theirs = Theirs::index(&[]);
+    let theirs = Repodata::theirs(&[]);
     let ours = ours(&theirs.packages(), 10);
     let count = ours.len() as u64;
     let mut primary = PrimaryWriter::new(Vec::new(), count).unwrap();

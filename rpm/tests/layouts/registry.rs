@@ -320,7 +320,8 @@ impl Directory {
             let content = rpm(name);
             let path = href(&format!("Packages/{name}-1.0-1.noarch.rpm"));
             let options = HeaderOptions::default();
-            facts.push(header::scan(&content[..], path.clone(), 7, &options).unwrap());
+            let name = path.path();
+            facts.push(header::scan(&content[..], name, path.clone(), Some(7), &options).unwrap());
             directory.files.insert(path.path().to_owned(), content);
         }
         directory.packages = facts.iter().map(|facts| (&facts.package).into()).collect();
