@@ -1,5 +1,6 @@
 //! Publishing with other people's tools.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -42,8 +43,6 @@ pub fn files_by_oras(
     login: &Login,
     home: &Path,
 ) -> io::Result<()> {
-    let python = std::env::var_os("OCIREPO_LAB_PYTHON")
-        .ok_or_else(|| io::Error::other("OCIREPO_LAB_PYTHON is not set; `cargo xtask e2e` does"))?;
     let repository = reference.split(':').next().unwrap_or(reference);
     let (user, secret) = match login {
         Login::None => ("", String::new()),
@@ -51,7 +50,7 @@ pub fn files_by_oras(
         Login::Bearer(realm) => ("", token(realm, repository)?),
     };
     let target = format!("{host}/{reference}");
-    let mut command = Command::new(python);
+    let mut command = Command::new(python()?);
     command
         .args(["-c", ORAS, host, &target, user, &secret])
         .args(sample.files()?)
@@ -59,6 +58,36 @@ pub fn files_by_oras(
         .env("HOME", home)
         .env("DOCKER_CONFIG", home);
     Run::of(&mut command)?.well().map(|_| ())
+}
+
+/// The same client, pulling into a directory.
+const ORAS_PULL: &str = "\
+import sys, oras.client
+host, target, outdir = sys.argv[1:4]
+client = oras.client.OrasClient(hostname=host, insecure=True)
+client.pull(target=target, outdir=outdir)
+";
+
+/// Pulls an artifact into a directory with the Python oras client.
+///
+/// # Errors
+/// When it fails; with what it printed.
+pub fn pull_by_oras(host: &str, reference: &str, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    let target = format!("{host}/{reference}");
+    let mut command = Command::new(python()?);
+    command
+        .args(["-c", ORAS_PULL, host, &target])
+        .arg(to)
+        .env("HOME", to)
+        .env("DOCKER_CONFIG", to);
+    Run::of(&mut command)?.well().map(|_| ())
+}
+
+/// The Python that has the client.
+fn python() -> io::Result<OsString> {
+    std::env::var_os("OCIREPO_LAB_PYTHON")
+        .ok_or_else(|| io::Error::other("OCIREPO_LAB_PYTHON is not set; `cargo xtask e2e` does"))
 }
 
 /// Publishes in `tree` with plain curl: one repository below `name` for each file.

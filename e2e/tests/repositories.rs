@@ -7,12 +7,16 @@
     reason = "the helpers of tests are tests, though not marked so"
 )]
 
+#[path = "repositories/answers.rs"]
+mod answers;
 #[path = "repositories/createrepo.rs"]
 mod createrepo;
 #[path = "repositories/dnf_plugin.rs"]
 mod dnf_plugin;
 #[path = "repositories/dnf_plugin_options.rs"]
 mod dnf_plugin_options;
+#[path = "repositories/importing.rs"]
+mod importing;
 #[path = "repositories/layouts.rs"]
 mod layouts;
 #[path = "repositories/memory.rs"]
