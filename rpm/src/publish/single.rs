@@ -18,6 +18,7 @@ use crate::date::rfc3339;
 use crate::layout::format::{
     CREATED, LAYOUT, MAX_LAYERS, MAX_MANIFEST, MAX_MERGED, MERGED, METADATA, OTHER, PACKAGES,
     PARENT, REPOSITORY, ROLE, ROLE_METADATA, ROLE_OTHER, ROLE_PACKAGES, SEQUENCE, SHARD,
+    media_type,
 };
 use crate::layout::shard::{Key, Prefix, split};
 use crate::layout::{Layout, tags};
@@ -102,7 +103,7 @@ pub(super) fn plan(
             Stage {
                 blobs: blobs(content.blobs(files), to, parent),
                 packages: native::packages(input, files, to, parent),
-                manifests: content.children(to, parent)?,
+                manifests: content.into_children(to, parent)?,
             },
             only(push(snapshot)),
             only(push(to.tag.clone())),
@@ -248,7 +249,11 @@ impl Content {
     fn blobs(&self, files: &[&File]) -> Vec<(Descriptor, Source)> {
         let (config, content) = empty_config();
         let config = (config, Source::Bytes(content));
-        let file = |file: &&File| (layer(file), Source::File(file.path.clone()));
+        // There are as many as packages, and what a blob is called matters to manifests only.
+        let file = |file: &&File| {
+            let blob = Descriptor::new(media_type(file.path.path()), file.digest, file.size);
+            (blob, Source::File(file.path.clone()))
+        };
         match self {
             Self::Files(_) | Self::Index(_) => std::iter::once(config)
                 .chain(files.iter().map(file))
@@ -292,26 +297,27 @@ impl Content {
         }
     }
 
-    /// The manifests below the root, each to be put at a tag made of its content.
-    fn children(
-        &self,
+    /// The manifests below the root, each to be put at a tag made of its content. They list
+    /// every package, so there should not be two of each.
+    fn into_children(
+        self,
         to: &Destination,
         parent: Option<&Parent>,
     ) -> Result<Vec<ManifestPush>, PublishError> {
         let Self::Index(children) = self else {
             return Ok(Vec::new());
         };
-        let push = |child: &Child| {
+        let push = |child: Child| {
             let digest = child.manifest.digest();
             let tag = tags::child(&digest).ok_or_else(|| Problem::Tag(digest.to_string()))?;
             Ok(ManifestPush {
                 repository: to.repository.clone(),
                 selector: Selector::Tag(tag),
-                manifest: child.manifest.clone(),
+                manifest: child.manifest,
                 known: parent.is_some_and(|p| p.has_child(&to.repository, &digest)),
             })
         };
-        children.iter().map(push).collect()
+        children.into_iter().map(push).collect()
     }
 }
 

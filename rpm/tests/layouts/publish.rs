@@ -204,7 +204,7 @@ fn an_update_pushes_what_is_new_and_the_shards_that_changed() {
     let blobs: Vec<_> = (plan.stages.iter())
         .flat_map(|stage| &stage.blobs)
         .filter(|push| !push.known)
-        .map(|push| push.descriptor.annotation(format::TITLE).unwrap())
+        .map(|push| push.source.key().unwrap())
         .collect();
     let primary = new.repomd.records[0].location.path();
     let package = "Packages/name3000-1.0-1.noarch.rpm";
