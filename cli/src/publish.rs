@@ -14,14 +14,15 @@ use ocirepo_rpm::layout::Layout;
 use ocirepo_rpm::layout::format::SIGNATURE;
 use ocirepo_rpm::limits::Limits;
 use ocirepo_rpm::metadata;
-use ocirepo_rpm::native::is_kept;
+use ocirepo_rpm::native::{Catalogue, is_kept};
 use ocirepo_rpm::package::Package as Described;
 use ocirepo_rpm::primary::Primary;
 use ocirepo_rpm::publish::{self as plan, Destination, File, Input, Package, Parent, source_name};
 use ocirepo_rpm::repomd::Repomd;
 use ocirepo_rpm::snapshot::Snapshot;
+use tempfile::TempDir;
 
-use crate::catalogue::Kept;
+use crate::catalogue;
 use crate::create::{hash, walk};
 use crate::exit::Failure;
 use crate::output::progress;
@@ -41,13 +42,10 @@ pub(crate) async fn directory(
 ) -> Result<Published, Failure> {
     let destination = destination(reference, layout)?;
     let mut scanned = {
-        let (directory, signed) = (directory.to_owned(), signer.is_some());
-        tokio::task::spawn_blocking(move || match layout {
-            Some(Layout::Native) => scan(&directory)?.with_catalogue(&directory, signed),
-            _ => scan(&directory),
-        })
-        .await
-        .map_err(Failure::failed)??
+        let directory = directory.to_owned();
+        tokio::task::spawn_blocking(move || scan(&directory))
+            .await
+            .map_err(Failure::failed)??
     };
     let bar = progress::items(0, "pushing");
     let options = Options {
@@ -60,6 +58,16 @@ pub(crate) async fn directory(
             Some(snapshot) => Some(parent(client, snapshot).await),
             None => None,
         };
+        // Who has a catalogue means to.
+        let is_native = snapshot.is_some_and(|snapshot| snapshot.layout() == Layout::Native);
+        if to
+            .layout
+            .map_or(is_native, |layout| layout == Layout::Native)
+            && scanned.catalogue.is_none()
+        {
+            let signed = signer.is_some();
+            tokio::task::block_in_place(|| scanned.put_catalogue(directory, signed))?;
+        }
         if let Some(signer) = signer {
             let signature = signer.signature(client, &scanned.raw_repomd, snapshot);
             scanned.put_signature(signature.await?)?;
@@ -69,7 +77,7 @@ pub(crate) async fn directory(
             repomd: &scanned.repomd,
             packages: scanned.packages.clone(),
             date: None,
-            catalogue: scanned.catalogue.as_ref().map(|kept| &kept.catalogue),
+            catalogue: scanned.catalogue.as_ref().map(|(catalogue, _)| catalogue),
         };
         let plan = plan::plan(&input, to, parent.as_ref()).map_err(Failure::failed)?;
         if let Some(planned) = dry_run.as_deref_mut() {
@@ -142,15 +150,20 @@ struct Scanned {
     repomd: Repomd,
     raw_repomd: Vec<u8>,
     packages: Vec<Package>,
-    catalogue: Option<Kept>,
+    /// The catalogue of `native`, and where its parts are.
+    catalogue: Option<(Catalogue, TempDir)>,
 }
 
 impl Scanned {
-    /// The same with a catalogue in place of what it makes needless. `signed` says that it
-    /// will be signed.
-    fn with_catalogue(mut self, directory: &Path, signed: bool) -> Result<Self, Failure> {
-        let kept = Kept::of_directory(directory, &self.repomd, self.packages.len() as u64)?;
-        kept.put_sources(&mut self.sources);
+    /// Makes a catalogue, which takes the place of what it makes needless. `signed` says that
+    /// it will be signed.
+    fn put_catalogue(&mut self, directory: &Path, signed: bool) -> Result<(), Failure> {
+        let parts = tempfile::Builder::new().prefix("ocirepo-").tempdir()?;
+        let packages = self.packages.len() as u64;
+        let catalogue = catalogue::make(parts.path(), &self.repomd, packages, |record| {
+            catalogue::open(record, &directory.join(record.location.path()))
+        })?;
+        catalogue::put_sources(parts.path(), &mut self.sources);
         let was_signed = self.files.iter().any(|file| file.path.path() == SIGNATURE);
         if was_signed && !signed {
             crate::output::note(
@@ -161,19 +174,16 @@ impl Scanned {
         }
         self.files
             .retain(|file| is_kept(&self.repomd, file.path.path()));
-        self.raw_repomd = kept.catalogue.raw_repomd().into_bytes();
-        self.repomd = kept.catalogue.repomd().clone();
-        self.catalogue = Some(kept);
-        Ok(self)
+        self.raw_repomd = catalogue.raw_repomd().into_bytes();
+        self.repomd = catalogue.repomd().clone();
+        self.catalogue = Some((catalogue, parts));
+        Ok(())
     }
 
     /// Has this signature of `repomd.xml`, in place of one that lies in the directory.
     fn put_signature(&mut self, signature: Vec<u8>) -> Result<(), Failure> {
-        if let Some(kept) = &mut self.catalogue {
-            let signature = String::from_utf8(signature).map_err(|_| {
-                Failure::failed("the signature is not armored; let the command write text")
-            })?;
-            kept.catalogue = kept.catalogue.clone().signed(signature);
+        if let Some((catalogue, _)) = &mut self.catalogue {
+            *catalogue = catalogue::signed(catalogue, signature)?;
             return Ok(());
         }
         self.files.retain(|file| file.path.path() != SIGNATURE);

@@ -110,6 +110,20 @@ impl Key {
         self.home.join("RPM-GPG-KEY-lab")
     }
 
+    /// The secret key, an armored file without a passphrase.
+    ///
+    /// # Errors
+    /// When gpg does not give it.
+    pub fn secret(&self) -> io::Result<PathBuf> {
+        let file = self.home.join("secret");
+        self.gpg()
+            .args(["--yes", "--armor", "--output"])
+            .arg(&file)
+            .args(["--export-secret-keys", SIGNER])
+            .well()?;
+        Ok(file)
+    }
+
     /// Signs packages in place.
     ///
     /// # Errors

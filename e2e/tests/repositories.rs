@@ -21,6 +21,8 @@ mod importing;
 mod layouts;
 #[path = "repositories/memory.rs"]
 mod memory;
+#[path = "repositories/native.rs"]
+mod native;
 #[path = "repositories/push.rs"]
 mod push;
 #[path = "repositories/reading.rs"]

@@ -11,6 +11,7 @@ use ocirepo_rpm::evr::Nevra;
 use ocirepo_rpm::href::Href;
 use ocirepo_rpm::layout::Layout;
 use ocirepo_rpm::layout::format::{REPOMD, SIGNATURE};
+use ocirepo_rpm::native::{Catalogue, Part};
 use ocirepo_rpm::publish::{self, Destination, File, Input, Parent};
 use ocirepo_rpm::repomd::{Record, Repomd};
 use ocirepo_rpm::snapshot::Snapshot;
@@ -20,6 +21,7 @@ use super::before::Before;
 use super::file::{Compression, Written};
 use super::metadata::{Olds, Parts};
 use super::scan::Scanned;
+use crate::catalogue;
 use crate::exit::Failure;
 use crate::output::note;
 use crate::signing::Signer;
@@ -95,14 +97,36 @@ impl Request<'_> {
         for removal in &mut self.change.remove {
             removal.required = false;
         }
-        let metadata = self.metadata(before.as_ref(), &old, &selection).await?;
+        // A tree beside another layout of the same repository would be two repositories, and
+        // who has a catalogue means to.
+        let layout = to.layout.or(before
+            .as_ref()
+            .map(|before| before.snapshot.layout())
+            .filter(|layout| [Layout::Tree, Layout::Native].contains(layout)));
+        let native = layout == Some(Layout::Native);
+        let mut metadata = self
+            .metadata(before.as_ref(), &old, &selection, native)
+            .await?;
         let (prepared, packages) = (Sources::new(), self.packages(&old, &selection));
         let mut files = Files {
             files: Vec::new(),
             sources: prepared,
         };
-        self.add_metadata(&mut files, before.as_mut(), snapshot, &metadata)
+        let mut catalogue = match native {
+            true => Some(self.catalogue(&mut files, before.as_ref(), &mut metadata, &selection)?),
+            false => None,
+        };
+        self.add_metadata(&mut files, before.as_mut(), &metadata, native)
             .await?;
+        let signature = self.signature(before.as_mut(), snapshot, &metadata).await?;
+        match &mut catalogue {
+            None => files.add_repomd(signature, metadata.raw.clone())?,
+            Some(catalogue) => {
+                if let Some((_, Some(Local::Bytes(signature)))) = signature {
+                    *catalogue = catalogue::signed(catalogue, signature.to_vec())?;
+                }
+            }
+        }
         self.add_packages(&mut files, before.as_mut(), &old, &selection)
             .await?;
         self.add_others(&mut files, before.as_ref()).await?;
@@ -111,13 +135,8 @@ impl Request<'_> {
             repomd: &metadata.repomd,
             packages,
             date: None,
-            catalogue: None,
+            catalogue: catalogue.as_ref(),
         };
-        // A tree beside another layout of the same repository would be two repositories.
-        let layout = to.layout.or(before
-            .as_ref()
-            .map(|before| before.snapshot.layout())
-            .filter(|layout| *layout == Layout::Tree));
         let to = Destination {
             layout,
             ..to.clone()
@@ -135,9 +154,12 @@ impl Request<'_> {
         before: Option<&Before<'_>>,
         old: &[Entry],
         selection: &Selection,
+        native: bool,
     ) -> Result<Metadata, Failure> {
         let repomd = before.map(|before| before.snapshot.repomd());
-        let written = match self.is_as_wanted(repomd, selection) {
+        // What is made from a catalogue is nowhere else, and the other way round.
+        let same_kind = before.map(|before| before.snapshot.catalogue().is_some()) == Some(native);
+        let written = match same_kind && self.is_as_wanted(repomd, selection, native) {
             true => None,
             false => Some(self.write(before, old, selection).await?),
         };
@@ -172,7 +194,7 @@ impl Request<'_> {
     }
 
     /// Whether what the repository says of its packages may stay.
-    fn is_as_wanted(&self, repomd: Option<&Repomd>, selection: &Selection) -> bool {
+    fn is_as_wanted(&self, repomd: Option<&Repomd>, selection: &Selection, native: bool) -> bool {
         let Some(repomd) = repomd else { return false };
         let compressed_so = |wanted| {
             let records = repomd.records.iter();
@@ -181,7 +203,7 @@ impl Request<'_> {
             records.all(|record| Compression::of(record) == Some(wanted))
         };
         selection.is_unchanged()
-            && self.compression.is_none_or(compressed_so)
+            && (native || self.compression.is_none_or(compressed_so))
             && (!self.extended || repomd.record("filelists-ext").is_some())
     }
 
@@ -250,11 +272,15 @@ impl Request<'_> {
         &self,
         files: &mut Files,
         mut before: Option<&mut Before<'_>>,
-        snapshot: Option<&Snapshot>,
         metadata: &Metadata,
+        native: bool,
     ) -> Result<(), Failure> {
         for record in &metadata.repomd.records {
             let path = &record.location;
+            if native && Part::of_kind(&record.kind).is_some() {
+                // It is made from the catalogue.
+                continue;
+            }
             if let Some(written) = metadata.written.get(path) {
                 let digest = record.checksum.to_digest();
                 let (Some(digest), Some(size)) = (digest, record.size) else {
@@ -267,28 +293,74 @@ impl Request<'_> {
                 files.add(file.path, file.digest, file.size, local);
             }
         }
+        Ok(())
+    }
+
+    /// The signature of the new `repomd.xml`: a new one, or that of before if it fits.
+    async fn signature(
+        &self,
+        before: Option<&mut Before<'_>>,
+        snapshot: Option<&Snapshot>,
+        metadata: &Metadata,
+    ) -> Result<Option<(File, Option<Local>)>, Failure> {
         let path = Href::from_path(SIGNATURE).map_err(Failure::failed)?;
         if let Some(signer) = &self.signer {
             let signature = signer.signature(self.client, &metadata.raw, snapshot);
-            files.add_bytes(path, signature.await?);
-        } else if let Some(before) = before {
-            let signature = before.signature(&path).await?;
-            let is_same = before.snapshot.raw_repomd() == metadata.raw;
-            match signature {
-                Some((file, local)) if is_same => {
-                    files.add(file.path, file.digest, file.size, local);
-                }
-                Some(_) => note(
-                    "warning",
-                    "the repository was signed, and its metadata has changed; without \
-                     --sign-key or --sign-command it is no longer signed",
-                ),
-                None => {}
-            }
+            return Ok(Some(at_hand(path, signature.await?)));
         }
-        let path = Href::from_path(REPOMD).map_err(Failure::failed)?;
-        files.add_bytes(path, metadata.raw.clone());
-        Ok(())
+        let Some(before) = before else {
+            return Ok(None);
+        };
+        let signature = before.signature(&path).await?;
+        if signature.is_some() && before.snapshot.raw_repomd() != metadata.raw {
+            note(
+                "warning",
+                "the repository was signed, and its metadata has changed; without \
+                 --sign-key or --sign-command it is no longer signed",
+            );
+            return Ok(None);
+        }
+        Ok(signature)
+    }
+
+    /// The catalogue of the new metadata, and from then on what that says.
+    fn catalogue(
+        &self,
+        files: &mut Files,
+        before: Option<&Before<'_>>,
+        metadata: &mut Metadata,
+        selection: &Selection,
+    ) -> Result<Catalogue, Failure> {
+        let before = before.and_then(|before| before.snapshot.catalogue());
+        let written = |record: &Record| metadata.written.get(&record.location);
+        let catalogue = match before {
+            Some(before)
+                if metadata
+                    .repomd
+                    .record("primary")
+                    .and_then(written)
+                    .is_none() =>
+            {
+                before.revised(&metadata.repomd)
+            }
+            _ => {
+                // It goes with the directory it is in.
+                let parts = tempfile::tempdir_in(self.directory)?.keep();
+                let packages = selection.count() as u64;
+                let open = |record: &Record| match written(record) {
+                    Some(written) => catalogue::open(record, &written.file),
+                    None => Err(Failure::failed(format!("{} was not written", record.kind))),
+                };
+                let made = tokio::task::block_in_place(|| {
+                    catalogue::make(&parts, &metadata.repomd, packages, open)
+                })?;
+                catalogue::put_sources(&parts, &mut files.sources);
+                made
+            }
+        };
+        metadata.repomd = catalogue.repomd().clone();
+        metadata.raw = catalogue.raw_repomd().into_bytes();
+        Ok(catalogue)
     }
 
     async fn add_packages(
@@ -379,8 +451,25 @@ impl Files {
         self.files.push(File { path, digest, size });
     }
 
-    fn add_bytes(&mut self, path: Href, content: Vec<u8>) {
-        let (digest, size) = (Digest::of(&content), content.len() as u64);
-        self.add(path, digest, size, Some(Local::Bytes(content.into())));
+    /// Adds `repomd.xml` and its signature.
+    fn add_repomd(
+        &mut self,
+        signature: Option<(File, Option<Local>)>,
+        repomd: Vec<u8>,
+    ) -> Result<(), Failure> {
+        let path = Href::from_path(REPOMD).map_err(Failure::failed)?;
+        for (file, local) in signature.into_iter().chain([at_hand(path, repomd)]) {
+            self.add(file.path, file.digest, file.size, local);
+        }
+        Ok(())
     }
+}
+
+fn at_hand(path: Href, content: Vec<u8>) -> (File, Option<Local>) {
+    let file = File {
+        path,
+        digest: Digest::of(&content),
+        size: content.len() as u64,
+    };
+    (file, Some(Local::Bytes(content.into())))
 }

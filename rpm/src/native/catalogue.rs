@@ -50,6 +50,22 @@ impl Catalogue {
         }
     }
 
+    /// The same packages with everything else as in `repomd`, and unsigned.
+    #[must_use]
+    pub fn revised(&self, repomd: &Repomd) -> Self {
+        let records = &self.repomd.records;
+        let own = records.iter().filter(|record| is_derived(&record.kind));
+        let passed = (repomd.records.iter()).filter(|record| !is_derived(&record.kind));
+        Self {
+            repomd: Repomd {
+                records: own.chain(passed).cloned().collect(),
+                ..repomd.clone()
+            },
+            signature: None,
+            ..self.clone()
+        }
+    }
+
     /// The same with the publisher's signature: an armored detached OpenPGP signature of
     /// [`Catalogue::raw_repomd`].
     #[must_use]

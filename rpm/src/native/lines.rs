@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 
 use super::Part;
 use super::line::Line;
-use crate::compression::Decompressor;
+use crate::compression::{Compression, Decompressor};
 use crate::error::{MetadataError, MetadataErrorKind};
 use crate::intern::Interner;
 use crate::limits::Limits;
@@ -29,6 +29,9 @@ impl<R: Read> Lines<R> {
     pub(super) fn new(part: Part, source: R, limits: Limits) -> Result<Self, MetadataError> {
         let source = BufReader::with_capacity(BUFFER, source);
         let source = Decompressor::new(source, part.file(), limits)?;
+        if source.compression() != Compression::Gzip {
+            return Err(MetadataError::malformed("it is not gzip").in_file(part.file()));
+        }
         Ok(Self {
             source: BufReader::with_capacity(BUFFER, source),
             line: Vec::new(),
@@ -36,6 +39,18 @@ impl<R: Read> Lines<R> {
             count: 0,
             part,
         })
+    }
+
+    /// Fails unless that many lines were read.
+    pub(super) fn expect(&self, packages: u64) -> Result<(), MetadataError> {
+        if self.count == packages {
+            return Ok(());
+        }
+        Err(MetadataError::malformed(format!(
+            "it has {} lines, and the catalogue says that it has {packages} packages",
+            self.count
+        ))
+        .in_file(self.part.file()))
     }
 
     /// The facts of the next line; `None` at the end.

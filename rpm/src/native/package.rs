@@ -61,7 +61,8 @@ impl Artifact {
             layers: vec![Descriptor::of(HEADER, &header), rpm],
             ..ImageManifest::artifact(PACKAGE)
         };
-        let created = rfc3339(facts.package.build_time).map(|date| (CREATED, date));
+        let built = Some(facts.package.build_time).filter(|time| *time > 0);
+        let created = built.and_then(rfc3339).map(|date| (CREATED, date));
         let annotations = [(TITLE, name.to_string()), (VERSION, evr.to_string())];
         let manifest = annotations
             .into_iter()

@@ -16,6 +16,7 @@ use crate::write::{FilelistsWriter, OtherWriter, PrimaryWriter};
 /// [`metadata::open`]: crate::metadata::open
 pub struct Synthesis<R: Read> {
     lines: Lines<R>,
+    packages: u64,
     /// `None` when the document was ended.
     writer: Option<Writer>,
     /// What was written and not read yet.
@@ -48,6 +49,7 @@ impl<R: Read> Synthesis<R> {
         };
         Ok(Self {
             lines: Lines::new(part, source, limits)?,
+            packages,
             writer: Some(writer.map_err(|error| MetadataError::from_io(&error))?),
             text: Vec::new(),
             at: 0,
@@ -74,6 +76,7 @@ impl<R: Read> Synthesis<R> {
             let more = writer.step(&mut self.lines)?;
             std::mem::swap(writer.text(), &mut self.text);
             if !more && let Some(writer) = self.writer.take() {
+                self.lines.expect(self.packages)?;
                 self.text.extend(writer.finish()?);
             }
         }

@@ -1,13 +1,18 @@
 //! The worked example of `docs/format.md` is what is published.
 
+use std::io::Read;
+
+use flate2::read::GzDecoder;
 use ocirepo::reference::Reference;
 use ocirepo::{Digest, Manifest};
 use ocirepo_rpm::layout::{Layout, format};
+use ocirepo_rpm::limits::Limits;
+use ocirepo_rpm::native::{Part, Synthesis};
 use ocirepo_rpm::publish::Parent;
 use ocirepo_rpm::repomd::Repomd;
 use ocirepo_rpm::snapshot::Options;
 
-use super::registry::{Directory, Registry, WITH_REPODATA, href, tag};
+use super::registry::{Directory, Registry, WITH_REPODATA, href, rpm, tag};
 
 const PACKAGE: &str = "Packages/gtk+-1.2.10-1.x86_64.rpm";
 
@@ -97,6 +102,68 @@ fn the_worked_example_is_what_is_published() {
 }
 
 #[test]
+fn the_worked_example_of_native_is_what_is_published() {
+    let document = document();
+    let mut missing = Vec::new();
+    let mut expect = |text: String| {
+        if !document.contains(&text) {
+            missing.push(text);
+        }
+    };
+    let shown = |value: &serde_json::Value| {
+        document
+            .split("```json\n")
+            .filter_map(|block| block.split("```").next())
+            .any(|block| serde_json::from_str(block).is_ok_and(|b: serde_json::Value| b == *value))
+    };
+    let directory = Directory::native(1_700_000_000, &["gtk+"], &[]);
+    let package = rpm("gtk+");
+    let digits: Vec<String> = package.iter().map(|byte| format!("{byte:02x}")).collect();
+    for line in digits.chunks(32) {
+        expect(line.concat());
+    }
+    let plan = directory.plan(None, None).unwrap();
+    let mut values = Vec::new();
+    let push = &plan.stages[0].packages[0];
+    let pushes = directory.expand(push);
+    expect(pushes.manifest.selector.to_string());
+    expect(pushes.manifest.manifest.digest().to_string());
+    values.push(json(&pushes.manifest.manifest));
+    let config = directory.content(&pushes.blobs[0].source);
+    values.push(serde_json::from_slice(&config).unwrap());
+    let (catalogue, parts) = directory.catalogue.as_ref().unwrap();
+    for (part, file) in Part::ALL.into_iter().zip(parts) {
+        let mut line = Vec::new();
+        GzDecoder::new(&file[..]).read_to_end(&mut line).unwrap();
+        values.push(serde_json::from_slice(&line).unwrap());
+        let mut xml = String::new();
+        Synthesis::new(part, 1, &file[..], Limits::default())
+            .unwrap()
+            .read_to_string(&mut xml)
+            .unwrap();
+        expect(xml);
+    }
+    values.push(serde_json::from_slice(&catalogue.to_config()).unwrap());
+    expect(catalogue.raw_repomd());
+    for stage in &plan.stages[1..] {
+        let push = &stage.manifests[0];
+        expect(push.selector.to_string());
+        expect(push.manifest.digest().to_string());
+        values.push(json(&push.manifest));
+    }
+    for value in values {
+        if !shown(&value) {
+            expect(serde_json::to_string_pretty(&value).unwrap());
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "docs/format.md does not show {}",
+        missing.join("\n")
+    );
+}
+
+#[test]
 fn the_document_names_every_media_type_and_annotation() {
     let document = document();
     for word in [
@@ -113,6 +180,14 @@ fn the_document_names_every_media_type_and_annotation() {
         format::ROLE,
         format::SHARD,
         format::UNPACK,
+        format::VERSION,
+        format::PACKAGE,
+        format::PACKAGE_CONFIG,
+        format::HEADER,
+        format::CATALOGUE,
+        format::CATALOGUE_PACKAGES,
+        format::CATALOGUE_FILES,
+        format::CATALOGUE_CHANGES,
         tag(Layout::Tree),
     ] {
         assert!(document.contains(&format!("`{word}`")), "{word}");

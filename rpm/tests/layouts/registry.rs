@@ -321,7 +321,16 @@ impl Directory {
             let path = href(&format!("Packages/{name}-1.0-1.noarch.rpm"));
             let options = HeaderOptions::default();
             let name = path.path();
-            facts.push(header::scan(&content[..], name, path.clone(), Some(7), &options).unwrap());
+            facts.push(
+                header::scan(
+                    &content[..],
+                    name,
+                    path.clone(),
+                    Some(1_700_000_000),
+                    &options,
+                )
+                .unwrap(),
+            );
             directory.files.insert(path.path().to_owned(), content);
         }
         directory.packages = facts.iter().map(|facts| (&facts.package).into()).collect();
