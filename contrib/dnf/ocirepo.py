@@ -30,6 +30,7 @@ import select
 import subprocess
 import tempfile
 import time
+import urllib.parse
 
 import dnf
 import dnf.exceptions
@@ -180,6 +181,8 @@ class Bridge(object):
     """A running bridge. It ends when this object or the process does."""
 
     def __init__(self, repositories, settings):
+        if '*' in (os.environ.get('no_proxy'), os.environ.get('NO_PROXY')):
+            raise Problem('no_proxy=* in the environment keeps dnf from its bridge; unset it')
         program = find_program(settings.get('program'))
         user = unprivileged(settings.get('user'))
         handed = {'repositories': repositories}
@@ -253,9 +256,10 @@ def longest(reasons):
 
 
 def is_oci(repo):
-    """Whether a repository, or the list of its mirrors, is in a registry."""
-    lists = [repo.mirrorlist, repo.metalink]
-    return any((url or '').lower().startswith(SCHEMES) for url in list(repo.baseurl) + lists)
+    """Whether a repository, or the list of its mirrors, is in a registry. Where there is such
+    a list, dnf does not look at `baseurl`."""
+    lists = [url for url in (repo.metalink, repo.mirrorlist) if url]
+    return any(url.lower().startswith(SCHEMES) for url in lists or repo.baseurl)
 
 
 def describe(repo):
@@ -273,8 +277,9 @@ def describe(repo):
         'urls': urls,
         'keys': [key for key in repo.gpgkey if key.lower().startswith(SCHEMES)],
         'verify': bool(repo.sslverify),
-        'timeout': int(repo.timeout),
     }
+    if is_set(repo, 'timeout'):
+        handed['timeout'] = int(repo.timeout)
     if repo.username:
         handed['username'] = repo.username
         handed['password'] = repo.password or ''
@@ -300,7 +305,7 @@ def proxy_with_login(repo):
     proxy = repo.proxy or ''
     if proxy in ('', '_none_') or not repo.proxy_username:
         return '' if proxy == '_none_' else proxy
-    quote = dnf.pycomp.urllib_quote
+    quote = urllib.parse.quote
     login = '%s:%s' % (quote(repo.proxy_username, ''), quote(repo.proxy_password or '', ''))
     scheme, _, host = proxy.rpartition('://')
     return '%s://%s@%s' % (scheme or 'http', login, host)

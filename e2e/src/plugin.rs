@@ -128,6 +128,24 @@ impl Machine {
         Run::of(&mut self.command(arguments))
     }
 
+    /// Runs zypper to its end, on the same `.repo` files and the same root.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn zypper(&self, arguments: &[&str]) -> io::Result<Run> {
+        let mut command = as_root("zypper");
+        command
+            .args(["--non-interactive", "--gpg-auto-import-keys"])
+            .arg("--root")
+            .arg(self.root.path())
+            .arg("--reposd-dir")
+            .arg(self.etc.join("repos"))
+            .args(arguments)
+            .env("LC_ALL", "C.UTF-8")
+            .env("HOME", self.etc.join("home"));
+        Run::of(&mut command)
+    }
+
     /// What an installed sample package put into the root; `None` when it is not installed.
     pub fn installed(&self, package: &str) -> Option<String> {
         let path = self.path("usr/share/lab").join(package);

@@ -17,6 +17,7 @@ const NEEDED: &[(Needed, &str)] = &[
         Needed::File("/usr/lib/python3/dist-packages/dnf-plugins/download.py"),
         "dnf-plugins-core",
     ),
+    (Needed::Program("zypper"), "zypper"),
     (Needed::Program("rpmbuild"), "rpm"),
     (Needed::Program("rpmsign"), "rpm"),
     (Needed::Program("createrepo_c"), "createrepo-c"),

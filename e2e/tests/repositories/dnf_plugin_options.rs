@@ -10,6 +10,7 @@ use ocirepo_e2e::process::Run;
 use ocirepo_e2e::program::Program;
 use ocirepo_e2e::proxy::Proxy;
 use ocirepo_e2e::registry::{PASSWORD, USER};
+use ocirepo_e2e::scratch::Scratch;
 use ocirepo_e2e::secure::Secure;
 use ocirepo_e2e::world::{LISTED, Protection, Published, World, key, sample};
 
@@ -232,4 +233,17 @@ fn wait_for<T>(mut found: impl FnMut() -> Option<T>) -> Option<T> {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+#[test]
+fn a_list_of_mirrors_on_a_web_server_is_dnfs_own() {
+    let directory = Scratch::new("mirrors").expect("a directory");
+    let list = directory.join("mirrors");
+    let plain = format!("file://{}/\n", sample().path().display());
+    fs::write(&list, plain).expect("a list");
+    let line = format!("mirrorlist=file://{}", list.display());
+    lists_all(&machine("oci://registry.invalid/lab/options:el1", &line));
+    let line = "mirrorlist=oci://registry.invalid/lab/mirrors:el1/list";
+    let machine = machine("oci://registry.invalid/lab/options:el1", line);
+    fails_and_says(&machine, &["repo 'lab'", "mirrorlist", "several baseurl"]);
 }

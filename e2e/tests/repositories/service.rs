@@ -13,7 +13,7 @@ use ocirepo_e2e::process::{Run, free_address};
 use ocirepo_e2e::program::Bridge;
 use ocirepo_e2e::registry::{PASSWORD, USER};
 use ocirepo_e2e::scratch::Scratch;
-use ocirepo_e2e::world::{LISTED, Protection, Published, World, sample};
+use ocirepo_e2e::world::{AWKWARD, LISTED, Protection, Published, World, sample};
 
 const REFERENCE: &str = "lab/service:el9";
 
@@ -250,4 +250,33 @@ fn clients_that_do_not_know_oci_read_an_enabled_file_until_it_is_disabled() {
 
     ocirepo(&["dnf", "disable", &file, "--settings", &settings]);
     assert_eq!(fs::read_to_string(&*file).expect("a file"), text);
+}
+
+#[test]
+fn zypper_installs_from_an_enabled_file() {
+    let world = published(Protection::Open);
+    let url = world.location(REFERENCE);
+    let settings = world.program.path("serve.d");
+    let settings = settings.to_string_lossy();
+    let machine = Machine::new().expect("a machine");
+    let text = format!(
+        "[lab]\nname=Lab\nbaseurl={url}\nenabled=1\ngpgcheck=1\nrepo_gpgcheck=1\n\
+         gpgkey={url}/RPM-GPG-KEY-lab\n"
+    );
+    machine.repo_file("lab.repo", &text).expect("a file");
+    let file = machine.repo_path("lab.repo");
+    let file = file.to_string_lossy();
+    let address = free_address().expect("a port");
+    let at = format!("http://{address}");
+    let to = ["--bridge", &at, "--settings", &settings];
+    let enable = [&["dnf", "enable", &*file], &to[..]].concat();
+    let run = world.program.run(&enable).expect("the program");
+    run.well().expect("enabled");
+    let bridge = world.program.serve_at(address, &["--settings", &settings]);
+    let bridge = bridge.expect("a bridge");
+    for arguments in [&["refresh"][..], &["install", AWKWARD]] {
+        let run = machine.zypper(arguments).expect("zypper");
+        assert!(run.ok, "{run}\n{}", bridge.log());
+    }
+    assert!(machine.installed(AWKWARD).is_some());
 }
