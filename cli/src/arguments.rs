@@ -81,6 +81,8 @@ pub(crate) enum Command {
     Sync(command::sync::Command),
     Push(command::push::Command),
     Createrepo(command::createrepo::Command),
+    Sign(command::sign::Command),
+    Verify(command::verify::Command),
     Import(command::import::Command),
     Copy(command::copy::Command),
     Diff(command::diff::Command),

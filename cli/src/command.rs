@@ -22,8 +22,10 @@ pub(crate) mod push;
 pub(crate) mod reference;
 pub(crate) mod registry;
 pub(crate) mod serve;
+pub(crate) mod sign;
 pub(crate) mod sync;
 pub(crate) mod tags;
+pub(crate) mod verify;
 
 use std::future::Future;
 
@@ -49,6 +51,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Copy(command) => block_on(copy::run(command, &global)),
         Command::Diff(command) => block_on(diff::run(command, &global)),
         Command::Prune(command) => block_on(prune::run(command, &global)),
+        Command::Sign(command) => block_on(sign::run(command, &global)),
+        Command::Verify(command) => block_on(verify::run(command, &global)),
         Command::Tags(command) => block_on(tags::run(command, &global)),
         Command::Manifest(command) => block_on(manifest::run(command, &global)),
         Command::Blob(command) => block_on(blob::run(command, &global)),

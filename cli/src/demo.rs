@@ -11,7 +11,7 @@ use ocirepo::reference::{Location, Reference};
 use ocirepo_native::Client;
 use ocirepo_rpm::layout::Layout;
 use ocirepo_rpm::signature::{Keyring, SecretKey};
-use ocirepo_rpm::snapshot::Snapshot;
+use ocirepo_rpm::snapshot::{Options as Trusted, Snapshot};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -19,6 +19,7 @@ use crate::exit::{Exit, Failure};
 use crate::publishing::Publishing;
 use crate::registry_server::{Options as RegistryOptions, RegistryServer};
 use crate::repository::{self, Located};
+use crate::signing::Signers;
 use crate::{publish, serve};
 
 /// The name of the key file in the repository.
@@ -73,7 +74,7 @@ pub(crate) async fn start(
             &source,
             place.reference(),
             Some(layout),
-            None,
+            &Signers::default(),
             &Publishing::default(),
             None,
         )
@@ -97,10 +98,13 @@ pub(crate) async fn start(
     let options = serve::Options {
         names: Vec::new(),
         state: None,
-        keys: Some(
-            Keyring::parse(key.certificate().map_err(Failure::failed)?.as_bytes())
-                .map_err(Failure::failed)?,
-        ),
+        trust: Trusted {
+            keys: Some(
+                Keyring::parse(key.certificate().map_err(Failure::failed)?.as_bytes())
+                    .map_err(Failure::failed)?,
+            ),
+            ..Trusted::default()
+        },
         access_log: None,
         doors: serve::doors(&named, None, client.clone(), client.clone())?,
     };

@@ -24,6 +24,7 @@ mod repo_file;
 mod repository;
 mod serve;
 mod signing;
+mod trust;
 
 use std::process::ExitCode;
 

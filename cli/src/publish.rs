@@ -28,7 +28,7 @@ use crate::exit::Failure;
 use crate::output::progress;
 use crate::publishing::Publishing;
 use crate::repository;
-use crate::signing::Signer;
+use crate::signing::Signers;
 
 /// Publishes what is in a directory at the tag of the reference.
 pub(crate) async fn directory(
@@ -36,7 +36,7 @@ pub(crate) async fn directory(
     directory: &Path,
     reference: &Reference,
     layout: Option<Layout>,
-    signer: Option<&Signer>,
+    signers: &Signers,
     publishing: &Publishing,
     mut dry_run: Option<&mut Option<plan::Plan>>,
 ) -> Result<Published, Failure> {
@@ -65,10 +65,10 @@ pub(crate) async fn directory(
             .map_or(is_native, |layout| layout == Layout::Native)
             && scanned.catalogue.is_none()
         {
-            let signed = signer.is_some();
+            let signed = signers.repomd.is_some();
             tokio::task::block_in_place(|| scanned.put_catalogue(directory, signed))?;
         }
-        if let Some(signer) = signer {
+        if let Some(signer) = &signers.repomd {
             let signature = signer.signature(client, &scanned.raw_repomd, snapshot);
             scanned.put_signature(signature.await?)?;
         }
@@ -79,9 +79,12 @@ pub(crate) async fn directory(
             date: None,
             catalogue: scanned.catalogue.as_ref().map(|(catalogue, _)| catalogue),
         };
-        let plan = plan::plan(&input, to, parent.as_ref()).map_err(Failure::failed)?;
+        let mut plan = plan::plan(&input, to, parent.as_ref()).map_err(Failure::failed)?;
         if let Some(planned) = dry_run.as_deref_mut() {
             return Err(stop_before(plan, planned));
+        }
+        if let Some(signer) = &signers.root {
+            signer.plan(client, &to.repository, &mut plan).await?;
         }
         Ok::<_, Failure>(Prepared {
             plan,

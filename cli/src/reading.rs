@@ -1,6 +1,5 @@
 //! What the commands that read a repository have in common.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -13,9 +12,9 @@ use ocirepo_rpm::snapshot::{Options, Snapshot};
 
 use crate::arguments::Global;
 use crate::client;
-use crate::command::serve::keyring;
 use crate::exit::Failure;
 use crate::repository;
+use crate::trust::Trust;
 
 /// Which repository, and how far it is trusted.
 #[derive(Debug, Args)]
@@ -23,12 +22,8 @@ pub(crate) struct Place {
     /// The repository: oci://HOST/NAME[:TAG|@DIGEST]
     #[arg(value_name = "REPO")]
     repository: String,
-    /// Refuse the repository unless repomd.xml is signed with a key of this file
-    #[arg(long, value_name = "FILE")]
-    key: Vec<PathBuf>,
-    /// Accept a snapshot that is older than one seen before
-    #[arg(long)]
-    allow_rollback: bool,
+    #[command(flatten)]
+    trust: Trust,
 }
 
 /// A repository that was opened.
@@ -57,10 +52,8 @@ impl Place {
         let memory =
             Memory::of_user(&client::environment(global)).filter(|_| reference.digest().is_none());
         let options = Options {
-            keys: keyring(&self.key)?,
-            allow_rollback: self.allow_rollback,
             signature,
-            ..repository::options()
+            ..self.trust.options()?
         };
         let mut snapshot =
             ocirepo_native::repository::open(&client, &reference, options, memory.as_ref()).await?;

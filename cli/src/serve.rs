@@ -27,7 +27,8 @@ use std::time::Duration;
 
 use ocirepo::reference::{Reference, Repository};
 use ocirepo_native::Client;
-use ocirepo_rpm::signature::Keyring;
+use ocirepo_native::cache::Memory;
+use ocirepo_rpm::snapshot;
 use tokio::net::TcpListener;
 
 pub(crate) use self::door::Door;
@@ -39,10 +40,11 @@ use crate::http_server::Server;
 pub(crate) struct Options {
     /// Names it goes by, besides addresses and localhost.
     pub(crate) names: Vec<String>,
-    /// Where the history is kept; without, it ends with the bridge.
+    /// Where is kept what was served, and how far repositories were seen to be; without,
+    /// that ends with the bridge.
     pub(crate) state: Option<PathBuf>,
-    /// Serve only what one of these keys signed.
-    pub(crate) keys: Option<Keyring>,
+    /// How repositories are to be opened, at any time.
+    pub(crate) trust: snapshot::Options,
     /// Where every request is written down.
     pub(crate) access_log: Option<Arc<AccessLog>>,
     /// Who may have what. All their clients have the same cache.
@@ -108,6 +110,10 @@ pub(crate) fn start(options: Options, listener: TcpListener) -> Result<Running, 
     let mut caches = options.doors.iter().filter_map(|door| door.client.cache());
     let cache = caches.next().cloned();
     let cache = cache.ok_or_else(|| Failure::failed("the bridge needs a cache directory"))?;
+    let memory = options
+        .state
+        .as_ref()
+        .map(|directory| Memory::new(directory.join("repositories")));
     let kept = options
         .state
         .map(|directory| directory.join("history.json"));
@@ -116,7 +122,7 @@ pub(crate) fn start(options: Options, listener: TcpListener) -> Result<Running, 
     let bridge = Arc::new(bridge::Bridge {
         entrance: RwLock::new(Arc::new(entrance)),
         flights: flight::Flights::new(cache),
-        snapshots: snapshots::Snapshots::new(options.keys),
+        snapshots: snapshots::Snapshots::new(options.trust, memory),
         history: Mutex::new(history),
         state: kept,
         gates: Mutex::new(HashMap::new()),

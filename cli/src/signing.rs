@@ -1,5 +1,7 @@
 //! Signing what is published: `repomd.xml` with OpenPGP, by a key file or by a program of
-//! the user's choice.
+//! the user's choice, and the root with a key of cosign.
+
+mod root;
 
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -13,6 +15,7 @@ use ocirepo_rpm::layout::format::SIGNATURE;
 use ocirepo_rpm::signature::{self, Keyring, MAX_SIGNATURE_FILE, SecretKey, Seed};
 use ocirepo_rpm::snapshot::Snapshot;
 
+pub(crate) use self::root::{CosignKey, RootSigner, no_root};
 use crate::client;
 use crate::exit::Failure;
 use crate::repository::{self, Located};
@@ -30,15 +33,33 @@ pub(crate) struct Signing {
     /// File whose first line is the passphrase of the OpenPGP key
     #[arg(long, value_name = "FILE", requires = "sign_key")]
     passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    cosign: CosignKey,
+}
+
+/// Who signs what is published.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Signers {
+    /// Signs `repomd.xml`.
+    pub(crate) repomd: Option<Signer>,
+    /// Signs the root.
+    pub(crate) root: Option<RootSigner>,
 }
 
 /// The environment variable with the passphrase of the OpenPGP key.
 const PASSPHRASE: &str = "OCIREPO_SIGN_PASSPHRASE";
 
 impl Signing {
-    /// Who signs `repomd.xml`, if anybody. Reads the key, and asks for its passphrase where
-    /// it has one, so that nothing is pushed before that is known to work.
-    pub(crate) fn signer(&self) -> Result<Option<Signer>, Failure> {
+    /// Who signs. Reads the keys, and asks for their passphrases where they have one, so
+    /// that nothing is pushed before that is known to work.
+    pub(crate) fn signers(&self) -> Result<Signers, Failure> {
+        Ok(Signers {
+            repomd: self.signer()?,
+            root: self.cosign.signer()?,
+        })
+    }
+
+    fn signer(&self) -> Result<Option<Signer>, Failure> {
         if let Some(path) = &self.sign_key {
             return Signer::of_file(path, self.passphrase_file.as_deref()).map(Some);
         }

@@ -97,7 +97,7 @@ pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure
     match create::find(paths, &command.packages.location_prefix)? {
         Found::Directory(directory) => {
             command.refuse_changes()?;
-            let signer = command.signing.signer()?;
+            let signers = command.signing.signers()?;
             let client = client::builder(global)?.cache().build()?;
             let layout = command.layout;
             let mut planned = None;
@@ -106,7 +106,7 @@ pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure
                 &directory,
                 &reference,
                 layout,
-                signer.as_ref(),
+                &signers,
                 &command.publishing,
                 command.dry_run.then_some(&mut planned),
             )
@@ -178,7 +178,7 @@ impl Command {
                  repository, or say what to change, as with --remove",
             ));
         }
-        let signer = self.signing.signer()?;
+        let signers = self.signing.signers()?;
         let destination = destination(reference, self.layout)?;
         let date = match self.making.timestamp {
             Some(date) => Some(date),
@@ -206,7 +206,7 @@ impl Command {
             extended,
             date,
             date_is_final: self.making.timestamp.is_some(),
-            signer,
+            signer: signers.repomd,
             directory: directory.path(),
         };
         let bar = progress::items(0, "pushing");
@@ -214,10 +214,14 @@ impl Command {
         let options = self.publishing.options(reference, &bar)?;
         let (mut summary, mut planned) = (None, None);
         let published = publish(&client, &destination, options, async |snapshot, to| {
-            let (prepared, made) = request.prepare(snapshot, to).await?;
+            let (mut prepared, made) = request.prepare(snapshot, to).await?;
             summary = Some(made);
             if self.dry_run {
                 return Err(publish::stop_before(prepared.plan, &mut planned));
+            }
+            if let Some(signer) = &signers.root {
+                let plan = &mut prepared.plan;
+                signer.plan(&client, &to.repository, plan).await?;
             }
             Ok::<_, Failure>(prepared)
         })

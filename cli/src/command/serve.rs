@@ -25,6 +25,7 @@ use crate::output::Out;
 use crate::serve::handed::Handed;
 use crate::serve::settings::Settings;
 use crate::serve::{self, AccessLog, Door, Named, Options, Running, socket};
+use crate::trust::Trust;
 
 /// Serve repositories to dnf, yum and zypper as they are
 ///
@@ -45,9 +46,8 @@ pub(crate) struct Command {
     /// A name that clients reach it by, besides addresses and localhost
     #[arg(long, value_name = "HOST")]
     name: Vec<String>,
-    /// Serve only snapshots that are signed with a key of this file
-    #[arg(long, value_name = "FILE")]
-    key: Vec<PathBuf>,
+    #[command(flatten)]
+    trust: Trust,
     /// Directory for the secret and for what was served [default: $XDG_STATE_HOME/ocirepo/serve]
     #[arg(long, value_name = "DIR", env = "STATE_DIRECTORY")]
     state_dir: Option<PathBuf>,
@@ -78,7 +78,7 @@ pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure
     let log = log.transpose()?.map(Arc::new);
     let options = Options {
         names: service.names,
-        keys: keyring(&command.key)?,
+        trust: command.trust.options()?,
         doors: service.doors,
         access_log: log.clone(),
         state: state.clone(),
@@ -246,7 +246,7 @@ async fn handed_over(command: &Command, global: &Global) -> Result<(), Failure> 
             names: Vec::new(),
             state: None,
             access_log: None,
-            keys: keyring(&command.key)?,
+            trust: command.trust.options()?,
             doors,
         };
         let server = serve::start(options, socket::listen(([127, 0, 0, 1], 0).into()).await?)?;

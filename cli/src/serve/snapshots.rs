@@ -9,10 +9,10 @@ use ocirepo::descriptor::Descriptor;
 use ocirepo::manifest::ImageManifest;
 use ocirepo::reference::{Reference, Repository, Selector};
 use ocirepo_native::Client;
+use ocirepo_native::cache::Memory;
 use ocirepo_rpm::href::Href;
 use ocirepo_rpm::layout::Layout;
 use ocirepo_rpm::layout::format::{REPODATA, REPOMD};
-use ocirepo_rpm::signature::Keyring;
 use ocirepo_rpm::snapshot::{Answer, Ask, Opening, Options, Snapshot, Target};
 
 use crate::exit::Failure;
@@ -44,24 +44,26 @@ type Key = (String, Digest);
 /// Everything that is open.
 #[derive(Debug)]
 pub(super) struct Snapshots {
-    keys: Option<Keyring>,
+    trust: Options,
+    /// How far each repository was seen to be.
+    memory: Option<Memory>,
     open: Mutex<HashMap<Key, (u64, Arc<Open>)>>,
 }
 
 impl Snapshots {
-    pub(super) fn new(keys: Option<Keyring>) -> Self {
+    pub(super) fn new(trust: Options, memory: Option<Memory>) -> Self {
         Self {
-            keys,
+            trust,
+            memory,
             open: Mutex::default(),
         }
     }
 
     fn options(&self) -> Options {
         Options {
-            keys: self.keys.clone(),
             signature: true,
             now: crate::clock::now(),
-            ..Options::default()
+            ..self.trust.clone()
         }
     }
 
@@ -82,13 +84,21 @@ impl Snapshots {
                     .resolve(reference.repository(), reference.selector())
                     .await?;
                 if found.digest == digest {
+                    if let Some(max_age) = options.max_age {
+                        open.snapshot().check_age(max_age, options.now)?;
+                    }
                     return Ok((digest, open));
                 }
             } else {
                 options.layout = Some(Layout::Tree);
             }
         }
-        let snapshot = repository::open(&place.client, &place.reference, options).await?;
+        // Whoever names a digest wants that snapshot, however old it is.
+        let by_tag = place.reference.digest().is_none();
+        let memory = self.memory.as_ref().filter(|_| by_tag);
+        let opened =
+            ocirepo_native::repository::open(&place.client, &place.reference, options, memory);
+        let snapshot = opened.await?;
         let digest = snapshot.digest();
         Ok((digest, self.hold(place, digest, snapshot)))
     }
@@ -104,7 +114,12 @@ impl Snapshots {
         }
         let repository = place.reference.repository();
         let reference = Reference::new(repository.clone()).with_digest(digest);
-        let by_digest = repository::open(&place.client, &reference, self.options()).await;
+        let options = Options {
+            // It was new enough when it was served first.
+            max_age: None,
+            ..self.options()
+        };
+        let by_digest = repository::open(&place.client, &reference, options).await;
         let snapshot = match by_digest {
             Ok(snapshot) => snapshot,
             Err(error) => match self.earlier_tree(place, digest).await? {
@@ -138,6 +153,7 @@ impl Snapshots {
             // Its signature was verified when it was the newest.
             keys: None,
             signature: false,
+            max_age: None,
             ..self.options()
         };
         let repository = Reference::new(place.reference.repository().clone());
