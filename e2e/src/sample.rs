@@ -90,13 +90,22 @@ impl Key {
     /// # Errors
     /// When gpg does not.
     pub fn new() -> io::Result<Key> {
+        Key::with_passphrase("")
+    }
+
+    /// Makes a new one that only a passphrase opens, unless that is empty.
+    ///
+    /// # Errors
+    /// When gpg does not.
+    pub fn with_passphrase(passphrase: &str) -> io::Result<Key> {
         let key = Key {
             // The agent listens in it.
             home: Scratch::short("key")?,
         };
         restrict(key.home.path())?;
         let kind = ["--quick-gen-key", SIGNER, "rsa3072", "sign", "never"];
-        key.gpg().args(["--passphrase", ""]).args(kind).well()?;
+        fs::write(key.home.join("passphrase"), passphrase)?;
+        key.unlocked().args(kind).well()?;
         key.gpg()
             .args(["--armor", "--output"])
             .arg(key.public())
@@ -110,18 +119,31 @@ impl Key {
         self.home.join("RPM-GPG-KEY-lab")
     }
 
-    /// The secret key, an armored file without a passphrase.
+    /// The private key, an armored file, encrypted with the passphrase if there is one.
     ///
     /// # Errors
-    /// When gpg does not give it.
+    /// When gpg does not export it.
     pub fn secret(&self) -> io::Result<PathBuf> {
-        let file = self.home.join("secret");
-        self.gpg()
+        let path = self.home.join("secret.asc");
+        self.unlocked()
             .args(["--yes", "--armor", "--output"])
-            .arg(&file)
+            .arg(&path)
             .args(["--export-secret-keys", SIGNER])
             .well()?;
-        Ok(file)
+        Ok(path)
+    }
+
+    /// Where gpg keeps it.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// What gpg says of a detached signature.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn verify(&self, signature: &Path, data: &Path) -> io::Result<Run> {
+        Run::of(self.gpg().arg("--verify").args([signature, data]))
     }
 
     /// Signs packages in place.
@@ -149,6 +171,14 @@ impl Key {
             .args(["--yes", "--detach-sign", "--armor", "--local-user", SIGNER])
             .arg(file)
             .well()
+    }
+
+    fn unlocked(&self) -> Command {
+        let mut command = self.gpg();
+        command
+            .args(["--pinentry-mode", "loopback", "--passphrase-file"])
+            .arg(self.home.join("passphrase"));
+        command
     }
 
     fn gpg(&self) -> Command {

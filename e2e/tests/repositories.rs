@@ -31,6 +31,8 @@ mod reading;
 mod requests;
 #[path = "repositories/service.rs"]
 mod service;
+#[path = "repositories/signing.rs"]
+mod signing;
 #[path = "repositories/snapshots.rs"]
 mod snapshots;
 #[path = "repositories/tampering.rs"]

@@ -22,6 +22,8 @@ const NEEDED: &[(Needed, &str)] = &[
     (Needed::Program("rpmsign"), "rpm"),
     (Needed::Program("createrepo_c"), "createrepo-c"),
     (Needed::Program("gpg"), "gnupg"),
+    (Needed::Program("sqv"), "sqv"),
+    (Needed::Program("skopeo"), "skopeo"),
     (Needed::Program("curl"), "curl"),
     // Its programs alone: no service is started by it.
     (Needed::Program("systemd-analyze"), "systemd"),

@@ -182,6 +182,7 @@ async fn file(
     match repository::locate(client, snapshot, path).await? {
         Some(Located::Held(_)) => Ok(()),
         Some(Located::Blob(blob)) => there(client, &blob, deep).await,
+        Some(Located::Made(made)) => there(client, &made.from, deep).await,
         None => Err(Failure::not_found("no manifest lists it")),
     }
 }
