@@ -223,3 +223,30 @@ fn what_is_there_cannot_be_read() {
     let says = ["repodata/filelists.xml", "good-1.0-1.noarch"];
     fails(&world, &[&file, REPO], 1, &says);
 }
+
+#[test]
+fn texts_that_are_not_utf_8_are_read_as_createrepo_reads_them() {
+    let world = world();
+    let bytes = Recipe::new("old", "1.0").bytes();
+    let offsets = rpm::PackageMetadata::parse(&mut &*bytes)
+        .unwrap()
+        .get_package_segment_offsets();
+    let header = offsets.header as usize..offsets.payload as usize;
+    let find = |text: &[u8], bytes: &[u8]| {
+        let at = bytes.windows(text.len()).position(|found| found == text);
+        at.unwrap()
+    };
+    // What vouches for the header vouches for the changed one.
+    let digest = |bytes: &[u8]| ocirepo::Digest::of(&bytes[header.clone()]).hex();
+    let mut changed = bytes.clone();
+    let summary = find(b"A package", &bytes);
+    changed[summary..summary + 9].copy_from_slice(b"Caf\xe9 bar.");
+    let old = find(digest(&bytes).as_bytes(), &bytes);
+    let new = digest(&changed);
+    changed[old..old + 64].copy_from_slice(new.as_bytes());
+    let file = world.write("old.rpm", changed);
+    world.push(&[&file, REPO]);
+    let output = world.run(&["ls", &world.location(REPO), "old"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("Café bar."), "{text}");
+}

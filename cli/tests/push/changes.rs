@@ -280,3 +280,22 @@ fn an_index_keeps_the_shards_that_a_change_does_not_touch() {
     );
     assert_eq!(world.packages(REPO).len(), 451);
 }
+
+#[test]
+fn publishers_at_the_same_time_lose_nothing() {
+    let world = World::new();
+    let names = ["a", "b", "c", "d"];
+    let files = names.map(|name| world.package("", &Recipe::new(name, "1.0")));
+    let first = world.package("", &Recipe::new("first", "1.0"));
+    world.push(&[&first, REPO]);
+    std::thread::scope(|scope| {
+        for file in &files {
+            let world = &world;
+            scope.spawn(move || world.push(&[file, REPO]));
+        }
+        // The pattern means something only once, and that is enough.
+        scope.spawn(|| world.push(&["--remove", "first", REPO]));
+    });
+    let wanted = names.map(|name| format!("{name}-1.0-1.noarch"));
+    assert_eq!(world.packages(REPO), wanted);
+}
