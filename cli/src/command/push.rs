@@ -37,18 +37,18 @@ pub(crate) struct Command {
     // One list, so that options may stand anywhere between its items.
     #[arg(value_name = "FILE.rpm|DIR|REPO", required = true)]
     arguments: Vec<PathBuf>,
-    #[command(flatten)]
-    packages: Packages,
-    #[command(flatten)]
-    given: Given,
-    #[command(flatten)]
-    making: Making,
     /// files, index, native or tree [default: files up to 400 files, then index]
     #[arg(long)]
     layout: Option<Layout>,
     /// Say what would be published, and do nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    packages: Packages,
+    #[command(flatten)]
+    given: Given,
+    #[command(flatten)]
+    making: Making,
     #[command(flatten)]
     publishing: Publishing,
     #[command(flatten)]
