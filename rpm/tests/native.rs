@@ -197,7 +197,7 @@ fn made(part: Part, packages: u64, source: &[u8]) -> Result<Vec<u8>, MetadataErr
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn facts_come_out_as_they_went_in(facts in proptest::collection::vec(facts(), 0..4)) {

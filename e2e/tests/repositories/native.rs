@@ -129,12 +129,12 @@ fn push(world: &World, directory: &Path) {
     world.program.run(&arguments).unwrap().well().unwrap();
 }
 
-fn answers(dnf: &Dnf) -> Vec<String> {
+fn answers(dnf: &Dnf, questions: &[&[&str]]) -> Vec<String> {
     let answer = |question: &&[&str]| {
         let run = dnf.run(&[&["--quiet"], *question].concat()).unwrap();
         run.well().unwrap().stdout
     };
-    QUESTIONS.iter().map(answer).collect()
+    questions.iter().map(answer).collect()
 }
 
 fn installs(dnf: &Dnf) {
@@ -156,14 +156,14 @@ fn dnf_gets_the_answers_of_createrepo_from_a_catalogue_that_is_signed() {
     let directory = repository();
     let original = format!("file://{}/", directory.path().display());
     let original = Dnf::new(&original, &key().public()).unwrap();
-    let expected = answers(&original);
+    let expected = answers(&original, &QUESTIONS);
     assert!(expected.iter().all(|answer| !answer.trim().is_empty()));
 
     let mut world = World::new(Protection::Open).unwrap();
     push(&world, directory.path());
     let bridge = world.serve(REFERENCE).unwrap();
     let dnf = world.dnf(&bridge, REFERENCE).unwrap();
-    for (answer, expected) in answers(&dnf).iter().zip(&expected) {
+    for (answer, expected) in answers(&dnf, &QUESTIONS).iter().zip(&expected) {
         assert_eq!(answer, expected, "{}", bridge.log());
     }
     installs(&dnf);
@@ -187,7 +187,7 @@ fn dnf_gets_the_answers_of_createrepo_from_a_catalogue_that_is_signed() {
     world.program.run(&arguments).unwrap().well().unwrap();
     let synced = format!("file://{}/", to.display());
     let synced = Dnf::new(&synced, &public).unwrap();
-    assert_eq!(answers(&synced), expected);
+    assert_eq!(answers(&synced, &QUESTIONS[..2]), expected[..2]);
     installs(&synced);
     let again = world.program.run(&arguments).unwrap();
     assert!(again.says(" 0 fetched"), "{again}");
@@ -230,6 +230,60 @@ fn ls_info_files_and_get_read_a_catalogue() {
     let app = app.unwrap();
     let copy = fs::read(to.join(app.file_name().unwrap())).unwrap();
     assert!(copy == fs::read(app).unwrap());
+}
+
+/// Pushes, and says what was published.
+fn published(world: &World, arguments: &[&str]) -> serde_json::Value {
+    let secret = key().secret().unwrap();
+    let (secret, location) = (secret.to_string_lossy(), world.location(REFERENCE));
+    let end = ["--json", "--sign-key", &secret, &location];
+    let run = world
+        .program
+        .run(&[&["push"], arguments, &end].concat())
+        .unwrap();
+    serde_json::from_str(&run.well().unwrap().stdout).unwrap()
+}
+
+#[test]
+fn push_of_packages_changes_a_catalogue_and_other_layouts_become_one() {
+    let directory = repository();
+    let packages = files(&directory.join("Packages"));
+    let [app, base] = &packages[..] else {
+        panic!("{packages:?}");
+    };
+    let (app, base) = (app.to_string_lossy(), base.to_string_lossy());
+    let world = World::new(Protection::Open).unwrap();
+    let first = published(&world, &[&base, "--layout", "native"]);
+    assert_eq!(first["layout"], "native");
+
+    let before = world.registry.requests().unwrap().len();
+    let second = published(&world, &[&app]);
+    assert_eq!(
+        (&second["layout"], &second["packages"]),
+        (&"native".into(), &2.into())
+    );
+    let requests = world.registry.requests().unwrap();
+    let requests = &requests[before..];
+    let put = |what: &str| {
+        let of = requests
+            .iter()
+            .filter(|request| request.target.contains(what));
+        of.filter(|request| request.method == "PUT").count()
+    };
+    // One package, the catalogue at two tags, and the mark of the one before.
+    assert_eq!(put("/manifests/"), 4);
+    assert_eq!(put("/manifests/p-"), 1);
+    installs_from(&world.registry);
+    let again = published(&world, &[&app]);
+    assert_eq!(again["unchanged"], true);
+
+    // Nobody gives the packages again: they are in the registry.
+    let index = published(&world, &["--layout", "index", "--compress", "gz"]);
+    assert_eq!(index["layout"], "index");
+    installs_from(&world.registry);
+    let native = published(&world, &["--layout", "native", "--compress", "gz"]);
+    assert_eq!(native["layout"], "native");
+    installs_from(&world.registry);
 }
 
 /// The tags of a repository, with the digests they point at.
