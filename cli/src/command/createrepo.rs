@@ -58,6 +58,8 @@ pub(crate) fn run(command: &Command, global: &Global) -> Result<(), Failure> {
     let given = command.given.write(work.path(), command.compress)?;
     let options = HeaderOptions {
         changelog_limit: Some(command.changelog_limit).filter(|limit| *limit > 0),
+        // It takes as long as everything else, and createrepo_c does not do it either.
+        verify_payload: false,
         ..HeaderOptions::default()
     };
     let scanned = create::scan(found, &options, command.filelists_ext)?;

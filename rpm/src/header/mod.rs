@@ -66,6 +66,9 @@ pub struct HeaderOptions {
     /// How many entries of the change log are kept, the newest; `None` for all.
     /// createrepo_c keeps 10 unless it is told otherwise.
     pub changelog_limit: Option<usize>,
+    /// Whether the payload is compared with its SHA-256 in the header, where there is one.
+    /// That hashes it once more.
+    pub verify_payload: bool,
     /// Most bytes of a header; rpm itself allows as many.
     pub size: u64,
     /// Most bytes that the paths of one package have together.
@@ -78,6 +81,7 @@ impl Default for HeaderOptions {
     fn default() -> Self {
         Self {
             changelog_limit: Some(10),
+            verify_payload: true,
             size: 256 << 20,
             paths: 512 << 20,
             limits: Limits::default(),
@@ -238,7 +242,8 @@ pub fn scan(
     // The header is read in small pieces, and what is behind it in large ones.
     let mut buffered = io::BufReader::with_capacity(PIECE, &mut source);
     let header = read(&mut buffered, file, options)?;
-    let mut payload = header.payload.map(|_| Sha256::new());
+    let is_compared = options.verify_payload && header.payload.is_some();
+    let mut payload = is_compared.then(Sha256::new);
     pass(&mut buffered, |piece| {
         if let Some(payload) = &mut payload {
             payload.update(piece);
