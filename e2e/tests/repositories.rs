@@ -23,6 +23,8 @@ mod layouts;
 mod memory;
 #[path = "repositories/native.rs"]
 mod native;
+#[path = "repositories/publishing.rs"]
+mod publishing;
 #[path = "repositories/push.rs"]
 mod push;
 #[path = "repositories/reading.rs"]

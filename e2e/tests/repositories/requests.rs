@@ -112,12 +112,13 @@ fn assert_in_order(requests: &[String], wanted: &[&str]) {
 }
 
 #[test]
-fn a_cold_list_asks_for_index_metadata_repomd_and_primary() {
+fn a_cold_list_asks_for_index_metadata_repomd_and_primary_and_then_for_lost_publishes() {
     let wanted = [
         "GET 200 manifests/el9",
         "GET 200 manifests/sha256:",
         "GET 200 repodata/repomd.xml",
         "-primary.xml.gz",
+        "GET 200 tags/list",
     ];
     assert_in_order(&cold_list(&[]), &wanted);
 }
@@ -130,6 +131,7 @@ fn a_cold_list_with_a_key_asks_for_the_signature_too() {
         "GET 200 repodata/repomd.xml",
         "GET 200 repodata/repomd.xml.asc",
         "-primary.xml.gz",
+        "GET 200 tags/list",
     ];
     let public = key().public();
     assert_in_order(&cold_list(&["--key", &public.to_string_lossy()]), &wanted);
