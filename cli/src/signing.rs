@@ -22,16 +22,25 @@ use crate::repository::{self, Located};
 
 /// How `repomd.xml` is signed.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Signing")]
 pub(crate) struct Signing {
     /// Sign repomd.xml with the OpenPGP private key in this file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Signing", value_name = "FILE")]
     sign_key: Option<PathBuf>,
     /// Sign repomd.xml with a program: it reads repomd.xml and writes the armored signature
-    #[arg(long, value_name = "CMD", conflicts_with = "sign_key")]
+    #[arg(
+        long,
+        help_heading = "Signing",
+        value_name = "CMD",
+        conflicts_with = "sign_key"
+    )]
     sign_command: Option<String>,
     /// File whose first line is the passphrase of the OpenPGP key
-    #[arg(long, value_name = "FILE", requires = "sign_key")]
+    #[arg(
+        long,
+        help_heading = "Signing",
+        value_name = "FILE",
+        requires = "sign_key"
+    )]
     passphrase_file: Option<PathBuf>,
     #[command(flatten)]
     cosign: CosignKey,

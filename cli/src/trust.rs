@@ -13,19 +13,18 @@ use crate::repository;
 
 /// How far a repository is trusted.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Trust")]
 pub(crate) struct Trust {
     /// Refuse a repository unless repomd.xml is signed with an OpenPGP key of this file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Trust", value_name = "FILE")]
     key: Vec<PathBuf>,
     /// Refuse a repository unless its root is signed with this cosign public key
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, help_heading = "Trust", value_name = "KEY")]
     verify: Vec<PathBuf>,
     /// Refuse a snapshot that is older than this, such as 12h, 7d or 2w
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, help_heading = "Trust", value_name = "DURATION", value_parser = duration)]
     max_age: Option<u64>,
     /// Accept a snapshot that is older than one seen before
-    #[arg(long)]
+    #[arg(long, help_heading = "Trust")]
     allow_rollback: bool,
 }
 

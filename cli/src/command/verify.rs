@@ -5,7 +5,10 @@ mod content;
 use std::io::Write;
 
 use clap::Args;
+use ocirepo::reference::Reference;
+use ocirepo_native::Client;
 use ocirepo_native::cache::Memory;
+use ocirepo_native::publish::{self, Lost};
 use ocirepo_native::repository::{open, signatures};
 use ocirepo_rpm::cosign::Verdict;
 use ocirepo_rpm::snapshot::{Options, Snapshot};
@@ -14,7 +17,9 @@ use serde_json::{Value, json};
 use crate::arguments::Global;
 use crate::client;
 use crate::exit::Failure;
-use crate::output::Out;
+use crate::output::{Out, note};
+use crate::publish::tag_of;
+use crate::publishing::warn_of_lost;
 use crate::trust::Trust;
 
 /// Check a repository: signatures, metadata, and that every package is there
@@ -62,11 +67,13 @@ pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure
         None => Verdict::default(),
     };
     let report = content::check(&client, snapshot.clone(), command.deep).await?;
+    let lost = lost(&client, &reference, &snapshot).await;
     let mut out = Out::new();
     if global.json {
         let mut object = describe(&snapshot, &roots, &report);
         object["repository"] = json!(reference.to_string());
         object["deep"] = json!(command.deep);
+        object["lost"] = lost.iter().map(|lost| lost.tag.as_str()).collect();
         out.json(&object)?;
     } else {
         let digest = snapshot.digest();
@@ -92,12 +99,31 @@ pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure
         }
     }
     out.flush()?;
+    warn_of_lost(&reference, &lost);
     match report.problems.len() {
         0 => Ok(()),
         1 => Err(Failure::verification(format!("{reference}: 1 problem"))),
         count => Err(Failure::verification(format!(
             "{reference}: {count} problems"
         ))),
+    }
+}
+
+/// The snapshots that are not in the history of the tag. Where that cannot be found out,
+/// what is there is no worse.
+async fn lost(client: &Client, reference: &Reference, snapshot: &Snapshot) -> Vec<Lost> {
+    if reference.digest().is_some() {
+        return Vec::new();
+    }
+    match publish::lost(client, &tag_of(reference), snapshot).await {
+        Ok(lost) => lost,
+        Err(error) => {
+            note(
+                "warning",
+                &format!("cannot look for lost publishes: {error}"),
+            );
+            Vec::new()
+        }
     }
 }
 

@@ -20,14 +20,18 @@ const PASSWORD: &str = "COSIGN_PASSWORD";
 
 /// The key to sign a root with.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Signing")]
 pub(crate) struct CosignKey {
     /// Sign the root of the snapshot with this private key, as `cosign generate-key-pair`
     /// makes it
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Signing", value_name = "FILE")]
     cosign_key: Option<PathBuf>,
     /// File whose first line is the password of that key [default: $COSIGN_PASSWORD]
-    #[arg(long, value_name = "FILE", requires = "cosign_key")]
+    #[arg(
+        long,
+        help_heading = "Signing",
+        value_name = "FILE",
+        requires = "cosign_key"
+    )]
     cosign_passphrase_file: Option<PathBuf>,
 }
 
@@ -143,6 +147,6 @@ impl RootSigner {
 pub(crate) fn no_root(repository: &Repository) -> Failure {
     Failure::usage(format!(
         "{repository}: a repository in the layout tree has no root that could be signed; sign its \
-         repomd.xml with --sign-key instead, or publish as files or index"
+         repomd.xml with --sign-key instead, or publish in another layout"
     ))
 }
