@@ -35,6 +35,16 @@ pub(crate) struct Opened {
 }
 
 impl Place {
+    /// The repository, as it was written.
+    pub(crate) fn written(&self) -> &str {
+        &self.repository
+    }
+
+    /// Whether something is asked of it that only what is read can meet.
+    pub(crate) fn has_conditions(&self) -> bool {
+        self.trust.asks()
+    }
+
     /// Opens the repository and reads its list of packages.
     pub(crate) async fn open(&self, global: &Global) -> Result<Opened, Failure> {
         self.open_with(global, false).await

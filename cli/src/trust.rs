@@ -29,6 +29,14 @@ pub(crate) struct Trust {
 }
 
 impl Trust {
+    /// Whether anything is asked for.
+    pub(crate) fn asks(&self) -> bool {
+        !self.key.is_empty()
+            || !self.verify.is_empty()
+            || self.max_age.is_some()
+            || self.allow_rollback
+    }
+
     /// Options to open a repository with, at the time of day.
     pub(crate) fn options(&self) -> Result<Options, Failure> {
         Ok(Options {

@@ -21,6 +21,8 @@ mod importing;
 mod layouts;
 #[path = "repositories/memory.rs"]
 mod memory;
+#[path = "repositories/mirror.rs"]
+mod mirror;
 #[path = "repositories/native.rs"]
 mod native;
 #[path = "repositories/publishing.rs"]

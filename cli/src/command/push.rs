@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ocirepo::reference::Reference;
@@ -21,7 +21,7 @@ use crate::exit::Failure;
 use crate::output::{Out, progress, units};
 use crate::publish::{self, destination};
 use crate::publishing::{self, Publishing};
-use crate::signing::{self, Signing};
+use crate::signing::{self, Signers, Signing};
 
 /// Publish RPM packages, or a directory that has repodata
 ///
@@ -95,26 +95,40 @@ struct Making {
 pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure> {
     let (reference, paths) = command.split()?;
     match create::find(paths, &command.packages.location_prefix)? {
-        Found::Directory(directory) => {
+        Found::Directory(found) => {
             command.refuse_changes()?;
             let signers = command.signing.signers()?;
-            let client = client::builder(global)?.cache().build()?;
-            let layout = command.layout;
-            let mut planned = None;
-            let published = publish::directory(
-                &client,
-                &directory,
-                &reference,
-                layout,
-                &signers,
-                &command.publishing,
-                command.dry_run.then_some(&mut planned),
-            )
-            .await;
-            tell(&reference, global, outcome(published, planned)?, None)
+            let (layout, dry_run) = (command.layout, command.dry_run);
+            let how = (&signers, &command.publishing);
+            directory(&found, &reference, layout, how, dry_run, global).await
         }
         Found::Files(found) => command.create(found, &reference, global).await,
     }
+}
+
+/// Publishes a directory that has repodata in place of what is there, and says so.
+pub(super) async fn directory(
+    directory: &Path,
+    reference: &Reference,
+    layout: Option<Layout>,
+    (signers, publishing): (&Signers, &Publishing),
+    dry_run: bool,
+    global: &Global,
+) -> Result<(), Failure> {
+    // What is there is read, and its metadata may be large.
+    let client = client::builder(global)?.cache().build()?;
+    let mut planned = None;
+    let published = publish::directory(
+        &client,
+        directory,
+        reference,
+        layout,
+        signers,
+        publishing,
+        dry_run.then_some(&mut planned),
+    )
+    .await;
+    tell(reference, global, outcome(published, planned)?, None)
 }
 
 impl Command {

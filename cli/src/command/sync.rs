@@ -7,26 +7,38 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use ocirepo::Manifest;
+use ocirepo::reference::Reference;
 use ocirepo_rpm::href::Href;
+use ocirepo_rpm::layout::Layout;
 use ocirepo_rpm::layout::format::{REPOMD, ROLE, ROLE_PACKAGES, SIGNATURE, TITLE};
 use serde_json::json;
 
 use crate::arguments::Global;
+use crate::client;
+use crate::command::push;
 use crate::download::{self, Got};
 use crate::exit::Failure;
 use crate::output::{Out, progress};
+use crate::publishing::Publishing;
 use crate::reading::{Opened, Place};
 use crate::repository;
+use crate::signing::Signers;
 
 /// Files pulled at a time.
 const AT_ONCE: usize = 8;
 
-/// Copy a repository into a directory that dnf or any web server can use
+/// Copy a repository into a directory that dnf or any web server can use, or back
 ///
 /// What is there already, with the right content, is not fetched again. The list of
 /// metadata files comes last, so that readers of the directory never find it naming what
 /// is not there yet.
+///
+/// With the repository last, written oci://…, it becomes what the directory is, which must
+/// have repodata: what the directory does not have is not in the new snapshot.
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "ocirepo sync [OPTIONS] REPO DIR\n       ocirepo sync [OPTIONS] DIR oci://HOST/NAME[:TAG]"
+)]
 pub(crate) struct Command {
     #[command(flatten)]
     place: Place,
@@ -36,9 +48,21 @@ pub(crate) struct Command {
     /// Delete packages and metadata that the repository does not have
     #[arg(long)]
     delete: bool,
+    /// The layout to publish a directory in: files, index, native or tree
+    #[arg(long)]
+    layout: Option<Layout>,
 }
 
 pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure> {
+    let last = command.directory.to_string_lossy();
+    if last.contains("://") {
+        return back(&command, &client::reference(&last)?, global).await;
+    }
+    if command.layout.is_some() {
+        return Err(Failure::usage(
+            "--layout is for publishing; a directory has none, or is the repository not last?",
+        ));
+    }
     let opened = command.place.open_with_signature(global).await?;
     let directory = &command.directory;
     let (files, last) = files(&opened).await?;
@@ -81,6 +105,32 @@ pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure
     }
     out.flush()?;
     Ok(())
+}
+
+/// Makes the repository what the directory is.
+async fn back(command: &Command, to: &Reference, global: &Global) -> Result<(), Failure> {
+    let from = command.place.written();
+    if from.contains("://") {
+        return Err(Failure::usage(format!(
+            "{from} and {to} are both repositories; `ocirepo copy` copies between them"
+        )));
+    }
+    if command.place.has_conditions() {
+        return Err(Failure::usage(
+            "what is asked of a repository that is read, as with --key, cannot be asked of a \
+             directory",
+        ));
+    }
+    let from = Path::new(from);
+    if !from.join(REPOMD).is_file() {
+        return Err(Failure::failed(format!(
+            "{} has no {REPOMD}, so it does not say what the repository should be; run \
+             createrepo_c on it, or add its packages with `ocirepo push`",
+            from.display()
+        )));
+    }
+    let how = (&Signers::default(), &Publishing::default());
+    push::directory(from, to, command.layout, how, false, global).await
 }
 
 /// All files to have, and those to write when the others are there.

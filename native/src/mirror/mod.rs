@@ -2,14 +2,15 @@
 //!
 //! [`copy`] takes a tag (or digest) with everything that belongs to it: the manifests
 //! below it, configs and layers, manifests that have one of those as their subject,
-//! cosign's `sha256-<hex>.sig` tags, the `c-` tags of the format, and the tags of its
-//! snapshots. [`copy_all`] takes a repository with all its tags. Blobs come before the
+//! cosign's `sha256-<hex>.sig` tags, the `c-` tags of the format, the tags of its snapshots,
+//! and the packages of those, where they are artifacts of their own. [`copy_all`] takes a repository with all its tags. Blobs come before the
 //! manifests that name them, manifests before indexes that list them, then the tags, and
 //! last those that move: an interruption leaves the target readable, as it was. What the
 //! target has is skipped, so a second run goes on where the first one ended.
 
 mod blobs;
 mod job;
+pub(crate) mod packages;
 mod place;
 mod roots;
 mod transfer;

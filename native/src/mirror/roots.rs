@@ -8,8 +8,8 @@ use ocirepo::{Descriptor, Digest, Manifest, media_type};
 use ocirepo_rpm::layout::{format, tags};
 use ocirepo_rpm::mirror::names::{Role, snapshots};
 
-use super::Options;
 use super::place::Place;
+use super::{Options, packages};
 use crate::error::{Error, Result};
 
 /// Tags asked for at a time.
@@ -72,6 +72,7 @@ impl Roots {
         // A tag that went while we were reading the list belongs to nobody any more.
         roots.fixed.extend(resolved(from, along).await?);
         roots.moving(tag, &manifest, to, options).await?;
+        roots.packages(from, options).await?;
         Ok(roots)
     }
 
@@ -87,9 +88,9 @@ impl Roots {
         for (tag, descriptor) in resolved(from, pairs).await? {
             match Role::of(&tag) {
                 Role::Child(digest) if digest == descriptor.digest => {
-                    roots.early.entry(digest).or_default().push(tag);
-                    roots.untagged.push(descriptor);
+                    roots.below(tag, descriptor);
                 }
+                Role::Package(_) => roots.below(tag, descriptor),
                 // The target gets a list of its own when it is given the referrers.
                 Role::Referrers(_) if media_type::is_index(&descriptor.media_type) => {
                     if options.referrers {
@@ -106,6 +107,46 @@ impl Roots {
             }
         }
         Ok(roots)
+    }
+
+    /// Adds something that has a tag of its own though it is below a root.
+    fn below(&mut self, tag: Tag, descriptor: Descriptor) {
+        let tags = self.early.entry(descriptor.digest).or_default();
+        tags.push(tag);
+        self.untagged.push(descriptor);
+    }
+
+    /// Adds the packages of catalogues. Where the target has the tag of a snapshot it has
+    /// the packages of that, and where it has the tag of a package it has the package.
+    async fn packages(&mut self, from: &Place, options: &Options) -> Result<()> {
+        let is_new = |tag: &Tag| options.recheck || !self.there.contains(tag);
+        let fixed = self.fixed.iter().filter(|(tag, _)| is_new(tag));
+        let roots: BTreeSet<Digest> = fixed
+            .filter(|(_, to)| media_type::is_image(&to.media_type))
+            .map(|(_, to)| to.digest)
+            .collect();
+        let mut wanted = BTreeSet::new();
+        for digest in roots {
+            let root = from.required(&digest).await?;
+            if packages::is_catalogue(&root) {
+                wanted.extend(packages::of(from, &root).await?);
+            }
+        }
+        wanted.retain(|tag| options.recheck || !self.there.contains(tag));
+        let pairs = wanted.iter().map(|tag| (tag.clone(), tag.clone()));
+        let mut missing = wanted.clone();
+        for (tag, descriptor) in resolved(from, pairs).await? {
+            missing.remove(&tag);
+            self.below(tag, descriptor);
+        }
+        match missing.first() {
+            None => Ok(()),
+            Some(tag) => Err(Error::NotFound(format!(
+                "{} lacks {} packages that a catalogue names, such as {tag}; publish it again",
+                from.name(),
+                missing.len()
+            ))),
+        }
     }
 
     async fn between(listed: &[Tag], to: &Place) -> Result<Self> {

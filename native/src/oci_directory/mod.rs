@@ -242,6 +242,15 @@ impl OciDirectory {
         file::copy(from, &self.place(digest)?, digest)
     }
 
+    /// Copies a blob into a file, verifying it on the way.
+    ///
+    /// # Errors
+    /// [`Error::Directory`] when the blob is not what the digest says; whatever the disk
+    /// fails with.
+    pub fn get_file(&self, digest: &Digest, to: &Path) -> Result<()> {
+        file::copy(&self.blob(digest), to, digest)
+    }
+
     /// Makes tags point at manifests, and lists manifests that have no tag but a subject,
     /// all in one step. What the directory has of them stays where it is in the list.
     ///

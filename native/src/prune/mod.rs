@@ -32,6 +32,7 @@ pub use self::sweep::OnProgress;
 use self::reach::{Reach, Spool};
 use crate::client::Client;
 use crate::error::Result;
+use crate::mirror::{Place, packages};
 
 /// Requests at a time.
 const AT_ONCE: usize = 16;
@@ -43,6 +44,8 @@ pub struct Survey {
     repository: Repository,
     expired: Vec<Expired>,
     kept: Reach,
+    /// The tags of the packages that the roots that stay name.
+    packages: BTreeSet<Tag>,
     /// How many snapshots stay.
     snapshots: usize,
     /// Everything that goes, roots too.
@@ -92,6 +95,7 @@ pub async fn survey(client: &Client, repository: &Repository, policy: &Policy) -
     let spool = Spool::new().await?;
     let mut survey = Survey {
         kept: Reach::default(),
+        packages: BTreeSet::new(),
         snapshots: (roots.iter())
             .filter(|(tag, digest)| {
                 matches!(Role::of(tag), Role::Snapshot { .. }) && decision.kept.contains(digest)
@@ -108,8 +112,18 @@ pub async fn survey(client: &Client, repository: &Repository, policy: &Policy) -
         spool,
     };
     let kept = decision.kept.into_iter();
-    let nothing = BTreeSet::new();
-    survey.kept = reach::from(client, repository, kept, &nothing, &mut |_| Ok(())).await?;
+    let (nothing, mut catalogues) = (BTreeSet::new(), Vec::new());
+    let mut found = |manifest: &Manifest| {
+        if packages::is_catalogue(manifest) {
+            catalogues.push(manifest.clone());
+        }
+        Ok(())
+    };
+    survey.kept = reach::from(client, repository, kept, &nothing, &mut found).await?;
+    for root in &catalogues {
+        let more = packages::of(&survey.place(), root).await?;
+        survey.packages.extend(more);
+    }
     survey.find_below().await?;
     survey.find_orphans(policy).await?;
     survey.find_attached().await?;
@@ -179,38 +193,83 @@ impl Survey {
                     let child = tags::child(&digest);
                     tags.extend(child.filter(|tag| self.listed.contains(tag)));
                 }
+                if packages::is_catalogue(&manifest) {
+                    self.find_packages(&manifest, expired.since).await?;
+                }
                 self.doom(&manifest, tags, Some(expired.since), None);
             }
         }
         Ok(())
     }
 
+    /// The packages that only roots that go name.
+    async fn find_packages(&mut self, root: &Manifest, since: u64) -> Result<()> {
+        let mut tags = packages::of(&self.place(), root).await?;
+        tags.retain(|tag| !self.packages.contains(tag) && self.listed.contains(tag));
+        for (tag, digest) in self.resolved(&tags).await? {
+            self.find_one(tag, digest, since).await?;
+        }
+        Ok(())
+    }
+
+    /// Something that has a tag of its own, and whatever hangs below it.
+    async fn find_one(&mut self, tag: Tag, digest: Digest, since: u64) -> Result<()> {
+        let mut seen: BTreeSet<Digest> = self.doomed.keys().copied().collect();
+        seen.extend(&self.kept.manifests);
+        for manifest in self.read([digest], &seen).await? {
+            let own = manifest.digest() == digest;
+            let tags = own.then(|| tag.clone()).into_iter().collect();
+            self.doom(&manifest, tags, own.then_some(since), None);
+        }
+        Ok(())
+    }
+
+    /// What the tags of packages point at.
+    async fn resolved(&self, tags: &BTreeSet<Tag>) -> Result<Vec<(Tag, Digest)>> {
+        let asks = tags.iter().map(|tag| async move {
+            let found = self.client.tag_at_home(&self.repository, tag).await?;
+            Ok::<_, crate::Error>(found.map(|found| (tag.clone(), found.digest)))
+        });
+        let found: Vec<_> = stream::iter(asks.collect::<Vec<_>>())
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    fn place(&self) -> Place {
+        Place::registry(&self.client, &self.repository)
+    }
+
     /// What is below no root at all.
     async fn find_orphans(&mut self, policy: &Policy) -> Result<()> {
         let marked = retention::marked(&self.listed);
-        let mut over = Vec::new();
+        let (mut children, mut packages) = (Vec::new(), BTreeSet::new());
+        let gone: BTreeSet<&Tag> = self.doomed.values().flat_map(|d| &d.tags).collect();
         for tag in &self.listed {
-            let Role::Child(digest) = Role::of(tag) else {
-                continue;
-            };
-            if self.kept.manifests.contains(&digest) || self.doomed.contains_key(&digest) {
-                continue;
+            match Role::of(tag) {
+                Role::Child(digest)
+                    if !self.kept.manifests.contains(&digest)
+                        && !self.doomed.contains_key(&digest) =>
+                {
+                    children.push((tag.clone(), digest));
+                }
+                Role::Package(_) if !self.packages.contains(tag) && !gone.contains(tag) => {
+                    packages.insert(tag.clone());
+                }
+                _ => {}
             }
-            match retention::orphan(tag, None, &marked, policy) {
-                Orphan::Expired(since) => over.push((tag.clone(), digest, since)),
+        }
+        packages.retain(|tag| retention::orphan(tag, None, &marked, policy) != Orphan::Waits);
+        children.extend(self.resolved(&packages).await?);
+        for (tag, digest) in children {
+            match retention::orphan(&tag, None, &marked, policy) {
+                Orphan::Expired(since) => self.find_one(tag, digest, since).await?,
                 Orphan::Unmarked => {
-                    let mark = tags::unused(tag, policy.now);
+                    let mark = tags::unused(&tag, policy.now);
                     self.marks.extend(mark.map(|mark| (mark, digest)));
                 }
                 Orphan::Waits => {}
-            }
-        }
-        for (tag, digest, since) in over {
-            let seen = self.kept.manifests.clone();
-            for manifest in self.read([digest], &seen).await? {
-                let own = manifest.digest() == digest;
-                let tags = own.then(|| tag.clone()).into_iter().collect();
-                self.doom(&manifest, tags, own.then_some(since), None);
             }
         }
         Ok(())

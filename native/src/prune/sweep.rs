@@ -12,6 +12,7 @@ use ocirepo_rpm::mirror::retention;
 use super::reach::{self, Reach};
 use super::{AT_ONCE, Doomed, Pruned, Survey, roots};
 use crate::error::{Error, Result};
+use crate::mirror::packages;
 
 /// What is told how far it is: manifests deleted, and how many there are to delete.
 pub type OnProgress<'a> = &'a (dyn Fn(u64, u64) + Sync);
@@ -82,7 +83,8 @@ impl Survey {
         let marked = retention::marked(&self.listed);
         let marks = self.doomed.iter().flat_map(|(digest, doomed)| {
             let below = doomed.tags.iter().filter(|tag| {
-                matches!(Role::of(tag), Role::Child(_)) && !marked.contains_key(*tag)
+                matches!(Role::of(tag), Role::Child(_) | Role::Package(_))
+                    && !marked.contains_key(*tag)
             });
             below
                 .filter_map(|tag| tags::unused(tag, doomed.since?))
@@ -115,6 +117,7 @@ impl Survey {
         self.roots.extend(now);
         // What is gone cannot be read from the registry any more.
         let mut in_use: BTreeSet<Digest> = BTreeSet::new();
+        let mut catalogues = Vec::new();
         let mut begin: Vec<Digest> = new.into_iter().collect();
         while !begin.is_empty() {
             let (lost, there): (Vec<_>, Vec<_>) =
@@ -124,9 +127,23 @@ impl Survey {
                 &repository,
                 there,
                 &self.kept.manifests,
-                &mut |_| Ok(()),
+                &mut |manifest| {
+                    if packages::is_catalogue(manifest) {
+                        catalogues.push(manifest.clone());
+                    }
+                    Ok(())
+                },
             )
             .await?;
+            for root in std::mem::take(&mut catalogues) {
+                let named = packages::of(&self.place(), &root).await?;
+                let saved = self
+                    .doomed
+                    .iter()
+                    .filter(|(_, doomed)| doomed.tags.iter().any(|tag| named.contains(tag)));
+                begin.extend(saved.map(|(digest, _)| *digest));
+                self.packages.extend(named);
+            }
             for digest in lost.into_iter().chain(manifests) {
                 if !in_use.insert(digest) || !gone.contains(&digest) {
                     continue;

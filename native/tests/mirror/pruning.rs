@@ -49,9 +49,8 @@ fn has(server: &Server, digest: &Digest) -> bool {
 
 /// Whether everything that an index lists is there.
 fn whole(server: &Server, root: &Manifest) -> bool {
-    let children = root.children().iter();
-    has(server, &root.digest())
-        && children.fold(true, |all, child| all && has(server, &child.digest))
+    let mut children = root.children().iter();
+    has(server, &root.digest()) && children.all(|child| has(server, &child.digest))
 }
 
 fn tags_of(server: &Server, digest: &Digest) -> BTreeSet<String> {

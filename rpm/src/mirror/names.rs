@@ -13,6 +13,8 @@ const ATTACHED: [&str; 3] = ["sig", "att", "sbom"];
 pub enum Role {
     /// `c-<sha256>`: keeps the manifest with that digest, below an index.
     Child(Digest),
+    /// `p-<sha256>`: keeps the artifact of the package with that digest.
+    Package(Digest),
     /// `el9-s42-0f343b093112`: keeps a snapshot of this moving tag.
     Snapshot {
         /// The moving tag.
@@ -54,6 +56,9 @@ impl Role {
             && let Some(digest) = text.strip_prefix("c-").and_then(sha256)
         {
             return Self::Child(digest);
+        }
+        if let Some(rpm) = tags::package_of(tag) {
+            return Self::Package(rpm);
         }
         match text
             .strip_prefix("sha256-")
@@ -123,6 +128,7 @@ mod tests {
         };
         for (text, role) in [
             (format!("c-{hex}"), Role::Child(digest)),
+            (format!("p-{hex}"), Role::Package(digest)),
             ("el9-s7-0f343b093112".to_owned(), snapshot),
             (
                 "el9-s7-0f343b093112-u99".to_owned(),
