@@ -65,7 +65,7 @@ impl Trust {
 }
 
 /// Seconds: a number and `s`, `m`, `h`, `d` or `w`; a number alone is of seconds.
-fn duration(text: &str) -> Result<u64, String> {
+pub(crate) fn duration(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is no duration; write 12h, 7d or 2w");
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match text.get(digits.len()..) {

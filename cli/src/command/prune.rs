@@ -12,6 +12,7 @@ use crate::client;
 use crate::exit::Failure;
 use crate::output::table::Table;
 use crate::output::{Out, progress, units};
+use crate::trust::duration;
 
 /// Delete snapshots that have been superseded for long enough
 ///
@@ -25,7 +26,7 @@ pub(crate) struct Command {
     #[arg(value_name = "REPO")]
     repository: String,
     /// Keep superseded snapshots for so long: 12h, 14d, 4w
-    #[arg(long, value_name = "TIME", default_value = "14d", value_parser = seconds)]
+    #[arg(long, value_name = "TIME", default_value = "14d", value_parser = duration)]
     keep_within: u64,
     /// Keep the newest N snapshots of each tag, however old they are
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -156,52 +157,5 @@ fn confirm(question: &str) -> Result<(), Failure> {
     match answer.trim() {
         "y" | "Y" | "yes" => Ok(()),
         _ => Err(Failure::failed("nothing was deleted")),
-    }
-}
-
-/// Reads `90s`, `45m`, `12h`, `14d`, `4w` or `0`.
-fn seconds(text: &str) -> Result<u64, String> {
-    let wrong = || format!("`{text}` is no time; write it as 12h, 14d or 4w");
-    let (number, unit) = match text.char_indices().last() {
-        Some((at, unit)) if unit.is_ascii_alphabetic() => (text.get(..at).unwrap_or(""), unit),
-        _ if text == "0" => (text, 's'),
-        _ => return Err(wrong()),
-    };
-    let unit = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 60 * 60,
-        'd' => 24 * 60 * 60,
-        'w' => 7 * 24 * 60 * 60,
-        _ => return Err(wrong()),
-    };
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    number.checked_mul(unit).ok_or_else(wrong)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::seconds;
-
-    #[test]
-    fn times_are_a_number_and_a_unit() {
-        assert_eq!(seconds("0"), Ok(0));
-        assert_eq!(seconds("0d"), Ok(0));
-        assert_eq!(seconds("90s"), Ok(90));
-        assert_eq!(seconds("12h"), Ok(43_200));
-        assert_eq!(seconds("14d"), Ok(1_209_600));
-        assert_eq!(seconds("2w"), Ok(1_209_600));
-        for wrong in [
-            "",
-            "14",
-            "d",
-            "1.5d",
-            "-1d",
-            "1y",
-            "99999999999999999w",
-            "1ä",
-        ] {
-            assert!(seconds(wrong).is_err(), "{wrong}");
-        }
     }
 }
