@@ -55,6 +55,12 @@ pub(crate) struct Command {
 
 pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure> {
     let reference = client::reference(&command.repository)?;
+    if command.layout == Some(Layout::Native) {
+        return Err(Failure::usage(
+            "import keeps repomd.xml and its signature, and the layout native has a repomd.xml \
+             of its own; import in another layout, or `ocirepo push` a copy with --layout native",
+        ));
+    }
     let to = publish::destination(&reference, command.layout)?;
     let address = command.address()?;
     let client = client::builder(global)?.cache().build()?;

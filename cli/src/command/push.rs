@@ -288,9 +288,16 @@ fn outcome(
         let blobs = plan.stages.iter().flat_map(|stage| &stage.blobs);
         blobs.filter(|blob| !blob.known && !plan.unchanged)
     };
+    // Of packages that become artifacts: besides, a header and a config, which are not read yet.
+    let packages = || {
+        let packages = plan.stages.iter().flat_map(|stage| &stage.packages);
+        packages.filter(|package| !package.known && !plan.unchanged)
+    };
+    let rpms = || packages().filter(|package| !package.known_blob);
+    let bytes: u64 = pushes().map(|blob| blob.descriptor.size).sum();
     Ok(Outcome {
-        blobs: pushes().count() as u64,
-        bytes: pushes().map(|blob| blob.descriptor.size).sum(),
+        blobs: (pushes().count() + 2 * packages().count() + rpms().count()) as u64,
+        bytes: bytes + rpms().map(|package| package.size).sum::<u64>(),
         attempts: 0,
         lost: Vec::new(),
         dry: true,
