@@ -5,6 +5,7 @@
 mod bench;
 mod check;
 mod demo;
+mod package;
 mod report;
 mod run;
 mod setup;
@@ -29,6 +30,7 @@ usage: cargo xtask <command>
                         what publishing, updating and reading a synthetic repository costs
   bench createrepo [--packages N]
                         how long making metadata takes, beside createrepo_c
+  package [PROGRAM]     a .deb and an .rpm in target/package, of a release build or of PROGRAM
   core-dependencies     write docs/core-dependencies.txt anew, after a deliberate change";
 
 fn main() -> ExitCode {
@@ -57,6 +59,8 @@ fn main() -> ExitCode {
         ("check", []) => check::all(&mut report),
         ("e2e", [] | [_]) => test::e2e_alone(&mut report, rest.first().map(String::as_str)),
         ("conformance", []) => test::conformance_alone(&mut report),
+        ("package", []) => package::all(&mut report),
+        ("package", [built]) => package::of(&mut report, std::path::Path::new(built)),
         ("core-dependencies", []) => check::rewrite_core_dependencies(&mut report),
         _ => {
             eprintln!("{USAGE}");

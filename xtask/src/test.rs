@@ -9,7 +9,7 @@ use ocirepo_e2e::scratch;
 use crate::report::{Failure, Outcome, Report};
 use crate::run::{cargo, lab_dir, root, run, run_tests, target_dir};
 use crate::totals::Totals;
-use crate::{check, setup};
+use crate::{check, package, setup};
 
 /// Optimised, but without the link-time optimisation of a release, which takes minutes.
 const PROFILE: &str = "e2e";
@@ -25,6 +25,7 @@ pub(crate) fn everything(report: &mut Report) {
     if ready {
         report.tests("conformance of docker-registry", conformance);
         end_to_end(report, None);
+        package::of(report, &target_dir().join(PROFILE).join("ocirepo"));
     }
 }
 
