@@ -10,10 +10,12 @@
 //! faster, on top of the new snapshot.
 
 mod before;
+mod contents;
 mod file;
 mod find;
 mod given;
 mod local;
+mod lost;
 mod metadata;
 mod prepare;
 mod scan;
@@ -23,5 +25,6 @@ pub(crate) use file::Compression;
 pub(crate) use find::{Files, Found, find, packages, walk};
 pub(crate) use given::Given;
 pub(crate) use local::{Local, cannot, install};
+pub(crate) use lost::{Merges, merge};
 pub(crate) use prepare::{Request, Summary};
 pub(crate) use scan::{hash, scan};

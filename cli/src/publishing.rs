@@ -113,8 +113,9 @@ pub(crate) fn warn_of_lost(reference: &Reference, lost: &[Lost]) {
         "warning",
         &format!(
             "the snapshot {}{others} {is} not in the history of {tag}: its publisher was \
-             overwritten or interrupted, or is still at work",
-            newest.tag
+             overwritten or interrupted, or is still at work; if it is not, \
+             `ocirepo push --merge {} {reference}` does again what it changed",
+            newest.tag, newest.tag
         ),
     );
 }

@@ -1,12 +1,14 @@
 //! `ocirepo push`: publishes packages, or a directory that has repodata.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ocirepo::reference::Reference;
+use ocirepo::reference::{Reference, Tag};
 use ocirepo_native::publish::{Lost, Published, publish};
+use ocirepo_rpm::checksum::Checksum;
 use ocirepo_rpm::create::{Change, Removal};
 use ocirepo_rpm::header::HeaderOptions;
 use ocirepo_rpm::layout::Layout;
@@ -16,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::Global;
 use crate::client;
-use crate::create::{self, Compression, Found, Given, Request, Summary};
+use crate::create::{self, Compression, Found, Given, Merges, Request, Summary};
 use crate::exit::Failure;
 use crate::output::{Out, progress, units};
 use crate::publish::{self, destination};
@@ -69,6 +71,10 @@ struct Packages {
     /// architecture and different content
     #[arg(long)]
     replace: bool,
+    /// Do again what a lost publish changed: a snapshot that is not in the history of the
+    /// tag, as warnings name it
+    #[arg(long, value_name = "SNAPSHOT_TAG")]
+    merge: Vec<Tag>,
     /// Folder for packages that are given as files; empty for none
     #[arg(long, value_name = "DIR", default_value = "Packages")]
     location_prefix: String,
@@ -156,6 +162,7 @@ impl Command {
             ("--remove", !packages.remove.is_empty()),
             ("--keep-latest", packages.keep_latest.is_some()),
             ("--replace", packages.replace),
+            ("--merge", !packages.merge.is_empty()),
             ("--comps", self.given.comps.is_some()),
             ("--updateinfo", self.given.updateinfo.is_some()),
             ("--modules", self.given.modules.is_some()),
@@ -184,6 +191,7 @@ impl Command {
         let nothing = self.arguments.len() < 2
             && self.packages.remove.is_empty()
             && self.packages.keep_latest.is_none()
+            && self.packages.merge.is_empty()
             && self.given.is_empty()
             && self.making.compress.is_none();
         if nothing {
@@ -193,7 +201,7 @@ impl Command {
             ));
         }
         let signers = self.signing.signers()?;
-        let destination = destination(reference, self.layout)?;
+        let mut destination = destination(reference, self.layout)?;
         let date = match self.making.timestamp {
             Some(date) => Some(date),
             None => signing::source_date_epoch()?,
@@ -210,11 +218,17 @@ impl Command {
         let given = self
             .given
             .write(directory.path(), compression.unwrap_or(Compression::Gz))?;
-        let scanned = tokio::task::block_in_place(|| create::scan(found, &options, extended))?;
+        // With what `filelists-ext` has, which is kept where it is there.
+        let scanned = tokio::task::block_in_place(|| create::scan(found, &options, true));
+        let mut scanned = scanned?;
+        let merges = &self.packages.merge;
+        let merges = create::merge(&client, merges, &destination, &mut scanned).await?;
+        let Merges { roots, removed } = merges;
+        destination.merges = roots;
         let mut request = Request {
             client: &client,
             scanned,
-            change: self.packages.change(),
+            change: self.packages.change(removed),
             given,
             compression,
             extended,
@@ -246,13 +260,15 @@ impl Command {
 }
 
 impl Packages {
-    fn change(&self) -> Change {
+    /// `removed` is what lost publishes removed.
+    fn change(&self, removed: BTreeSet<Checksum>) -> Change {
         let removal = |pattern: &String| Removal {
             query: Query::new(pattern),
             required: true,
         };
         Change {
             remove: self.remove.iter().map(removal).collect(),
+            remove_content: removed,
             keep_latest: self.keep_latest,
             replace: self.replace,
         }

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use ocirepo::Digest;
 use ocirepo_native::Client;
 use ocirepo_native::publish::{Local, Prepared, Sources};
 use ocirepo_rpm::create::{self, Change, Entry, Fate, Selection, records, select};
 use ocirepo_rpm::evr::Nevra;
 use ocirepo_rpm::href::Href;
 use ocirepo_rpm::layout::Layout;
-use ocirepo_rpm::layout::format::{REPOMD, SIGNATURE};
+use ocirepo_rpm::layout::format::SIGNATURE;
 use ocirepo_rpm::native::{Catalogue, Part};
 use ocirepo_rpm::publish::{self, Destination, File, Input, Parent};
 use ocirepo_rpm::repomd::{Record, Repomd};
@@ -18,9 +17,11 @@ use ocirepo_rpm::snapshot::Snapshot;
 use ocirepo_rpm::write;
 
 use super::before::Before;
+use super::contents::{Files, at_hand};
 use super::file::{Compression, Written};
 use super::metadata::{Olds, Parts};
-use super::scan::Scanned;
+use super::scan::{Content, Scanned};
+use super::spool::Document;
 use crate::catalogue;
 use crate::exit::Failure;
 use crate::output::note;
@@ -224,12 +225,12 @@ impl Request<'_> {
                 extended = true;
                 olds.extended = Some(Some(before.metadata("filelists-ext").await?));
             } else if extended && selection.kept() > 0 {
-                return Err(Failure::failed(format!(
-                    "{} has packages without the checksums of files that filelists-ext lists; \
-                     publish it anew from all packages",
-                    before.snapshot.repository()
-                )));
+                return Err(without_checksums(before.snapshot.repository()));
             }
+        }
+        let has = |at: &usize| self.scanned.spool.has(Document::Extended, *at);
+        if extended && !selection.added.iter().all(has) {
+            return Err(without_checksums("a snapshot that is merged"));
         }
         if extended && olds.extended.is_none() {
             olds.extended = Some(None);
@@ -379,12 +380,16 @@ impl Request<'_> {
             }
         }
         for at in &selection.added {
-            let (new, file) = (self.scanned.new.get(*at), self.scanned.files.get(*at));
-            if let (Some(create::New { entry, .. }), Some(file)) = (new, file)
-                && let Some(digest) = entry.checksum.to_digest()
-            {
-                let local = Local::File(file.clone());
-                files.add(entry.location.clone(), digest, entry.size, Some(local));
+            let Some(create::New { entry, .. }) = self.scanned.new.get(*at) else {
+                continue;
+            };
+            match (self.scanned.contents.get(*at), entry.checksum.to_digest()) {
+                (Some(Content::Here(file)), Some(digest)) => {
+                    let local = Local::File(file.clone());
+                    files.add(entry.location.clone(), digest, entry.size, Some(local));
+                }
+                (Some(Content::Registry(file)), _) => files.files.push(file.clone()),
+                _ => {}
             }
         }
         Ok(())
@@ -437,39 +442,9 @@ impl Request<'_> {
     }
 }
 
-/// The files of the new snapshot.
-struct Files {
-    files: Vec<File>,
-    sources: Sources,
-}
-
-impl Files {
-    fn add(&mut self, path: Href, digest: Digest, size: u64, local: Option<Local>) {
-        if let Some(local) = local {
-            self.sources.insert(path.path(), local);
-        }
-        self.files.push(File { path, digest, size });
-    }
-
-    /// Adds `repomd.xml` and its signature.
-    fn add_repomd(
-        &mut self,
-        signature: Option<(File, Option<Local>)>,
-        repomd: Vec<u8>,
-    ) -> Result<(), Failure> {
-        let path = Href::from_path(REPOMD).map_err(Failure::failed)?;
-        for (file, local) in signature.into_iter().chain([at_hand(path, repomd)]) {
-            self.add(file.path, file.digest, file.size, local);
-        }
-        Ok(())
-    }
-}
-
-fn at_hand(path: Href, content: Vec<u8>) -> (File, Option<Local>) {
-    let file = File {
-        path,
-        digest: Digest::of(&content),
-        size: content.len() as u64,
-    };
-    (file, Some(Local::Bytes(content.into())))
+fn without_checksums(what: impl std::fmt::Display) -> Failure {
+    Failure::failed(format!(
+        "{what} has packages without the checksums of files that filelists-ext lists; publish \
+         it anew from all packages"
+    ))
 }

@@ -22,13 +22,22 @@ use crate::output::progress;
 /// Size of the pieces in which files are read, in bytes.
 const PIECE: usize = 256 << 10;
 
+/// Where the content of a package is.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// In a file on this side.
+    Here(PathBuf),
+    /// In the registry only.
+    Registry(publish::File),
+}
+
 /// Files that were read.
 #[derive(Debug)]
 pub(crate) struct Scanned {
     /// The packages.
     pub(crate) new: Vec<New>,
-    /// Their files, in the same order.
-    pub(crate) files: Vec<PathBuf>,
+    /// Their content, in the same order.
+    pub(crate) contents: Vec<Content>,
     /// What the metadata has of them, in the same order.
     pub(crate) spool: Spool,
     /// All others.
@@ -84,9 +93,10 @@ pub(crate) fn scan(
         Ok(())
     })?;
     bar.finish_and_clear();
+    let contents = packages.into_iter().map(|(_, path)| Content::Here(path));
     Ok(Scanned {
         new: new.into_iter().flatten().collect(),
-        files: packages.into_iter().map(|(_, path)| path).collect(),
+        contents: contents.collect(),
         spool,
         others: read,
     })

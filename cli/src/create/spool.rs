@@ -58,16 +58,50 @@ impl Spool {
         extended.put(at, elements.extended.as_deref().unwrap_or_default())
     }
 
-    /// The element of a package in a document.
-    pub(crate) fn get(&self, document: Document, at: usize) -> io::Result<String> {
-        let [primary, filelists, other, extended] = &self.0;
+    /// Makes room for that many packages in all.
+    pub(crate) fn grow(&mut self, packages: usize) {
+        for pile in &mut self.0 {
+            let places = packages.max(pile.places.len());
+            pile.places.resize(places, (0, 0));
+        }
+    }
+
+    /// Keeps the element of a package in one document.
+    pub(crate) fn put_one(
+        &mut self,
+        document: Document,
+        at: usize,
+        element: &str,
+    ) -> io::Result<()> {
+        let [primary, filelists, other, extended] = &mut self.0;
         let pile = match document {
             Document::Primary => primary,
             Document::Filelists => filelists,
             Document::Other => other,
             Document::Extended => extended,
         };
-        pile.get(at)
+        pile.put(at, element)
+    }
+
+    /// Whether it has the element of a package in a document.
+    pub(crate) fn has(&self, document: Document, at: usize) -> bool {
+        let place = self.pile(document).places.get(at);
+        place.is_some_and(|(_, len)| *len > 0)
+    }
+
+    /// The element of a package in a document.
+    pub(crate) fn get(&self, document: Document, at: usize) -> io::Result<String> {
+        self.pile(document).get(at)
+    }
+
+    fn pile(&self, document: Document) -> &Pile {
+        let [primary, filelists, other, extended] = &self.0;
+        match document {
+            Document::Primary => primary,
+            Document::Filelists => filelists,
+            Document::Other => other,
+            Document::Extended => extended,
+        }
     }
 }
 
@@ -97,6 +131,16 @@ impl Pile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn packages_that_come_later_are_put_document_by_document() {
+        let mut spool = Spool::new(0).unwrap();
+        spool.grow(1);
+        assert!(!spool.has(Document::Other, 0));
+        spool.put_one(Document::Other, 0, "<o/>").unwrap();
+        assert!(spool.has(Document::Other, 0) && !spool.has(Document::Primary, 0));
+        assert_eq!(spool.get(Document::Other, 0).unwrap(), "<o/>");
+    }
 
     #[test]
     fn elements_come_back_in_any_order_and_as_often_as_wanted() {

@@ -4,5 +4,6 @@
 
 mod bad_input;
 mod changes;
+mod merging;
 mod metadata;
 mod world;

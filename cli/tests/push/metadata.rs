@@ -8,6 +8,7 @@
 use std::fs;
 use std::io::Write as _;
 
+use ocirepo_rpm::filelists::Filelists;
 use ocirepo_rpm::limits::Limits;
 use ocirepo_rpm::metadata;
 use ocirepo_rpm::other::Other;
@@ -165,6 +166,12 @@ fn filelists_ext_is_kept_once_it_is_there() {
     assert_eq!(kinds(&world), expected);
     world.push(&[&b, REPO]);
     assert_eq!(kinds(&world), expected);
+    let record = world.repomd(REPO).record("filelists-ext").unwrap().clone();
+    let file = fs::File::open(world.sync(REPO).join(record.location.path())).unwrap();
+    let extended = metadata::open(&record, file, Limits::default()).unwrap();
+    let extended = Filelists::open(extended, "filelists-ext.xml", Limits::default()).unwrap();
+    let names = extended.map(|files| files.unwrap().nevra.name.to_string());
+    assert_eq!(names.collect::<Vec<_>>(), ["a", "b"]);
     world.push(&[&a, "me/plain:el9"]);
     let (code, message) = world.refused(&[&b, "--filelists-ext", "me/plain:el9"]);
     assert_eq!(code, 1);

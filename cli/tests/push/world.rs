@@ -6,7 +6,8 @@
 )]
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -200,6 +201,33 @@ impl World {
         let output = self.run(&["tags", &self.location(name)]);
         let tags = String::from_utf8(output.stdout).unwrap();
         tags.lines().map(str::to_owned).collect()
+    }
+
+    /// Points a tag at what another one points at, behind the back of all publishers.
+    pub(crate) fn retag(&self, repository: &str, from: &str, to: &str) {
+        let manifests = format!("/v2/{repository}/manifests");
+        let manifest = self.exchange(format!("GET {manifests}/{from} HTTP/1.1\r\n"), &[]);
+        let put = format!(
+            "PUT {manifests}/{to} HTTP/1.1\r\nContent-Type: {}\r\n",
+            serde_json::from_slice::<Value>(&manifest).unwrap()["mediaType"]
+                .as_str()
+                .unwrap()
+        );
+        self.exchange(put, &manifest);
+    }
+
+    fn exchange(&self, head: String, body: &[u8]) -> Vec<u8> {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let length = body.len();
+        let host = &self.address;
+        let rest = format!("Host: {host}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+        stream.write_all((head + &rest).as_bytes()).unwrap();
+        stream.write_all(body).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 20"), "{answer:?}");
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
+        answer.split_off(end.unwrap() + 4)
     }
 }
 

@@ -1,11 +1,12 @@
 //! Which packages a repository has after a change.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
 use super::error::{Problem, SelectError};
 use super::{Entry, New};
+use crate::checksum::Checksum;
 use crate::evr::Evr;
 use crate::query::Query;
 
@@ -14,6 +15,8 @@ use crate::query::Query;
 pub struct Change {
     /// Which of the packages that are there to leave out. New ones are not meant.
     pub remove: Vec<Removal>,
+    /// Content to leave out where it is there. New packages are not meant.
+    pub remove_content: BTreeSet<Checksum>,
     /// How many versions of each name and architecture to keep at most, the newest. What
     /// RPM takes for the same version counts once, however many packages have it.
     pub keep_latest: Option<NonZeroUsize>,
@@ -84,7 +87,7 @@ impl Selection {
 /// When packages contradict each other, or a pattern means nothing that is there.
 pub fn select(old: &[Entry], new: &[New], change: &Change) -> Result<Selection, SelectError> {
     let mut selection = Selection {
-        old: remove(old, &change.remove)?,
+        old: remove(old, change)?,
         new: vec![Fate::In; new.len()],
         added: Vec::new(),
     };
@@ -98,9 +101,13 @@ pub fn select(old: &[Entry], new: &[New], change: &Change) -> Result<Selection, 
     Ok(selection)
 }
 
-fn remove(old: &[Entry], removals: &[Removal]) -> Result<Vec<Fate>, SelectError> {
-    let mut fates = vec![Fate::In; old.len()];
-    for removal in removals {
+fn remove(old: &[Entry], change: &Change) -> Result<Vec<Fate>, SelectError> {
+    let fate = |entry: &Entry| match change.remove_content.contains(&entry.checksum) {
+        true => Fate::Removed,
+        false => Fate::In,
+    };
+    let mut fates: Vec<Fate> = old.iter().map(fate).collect();
+    for removal in &change.remove {
         let mut found = false;
         for (entry, fate) in old.iter().zip(&mut fates) {
             if removal
@@ -375,6 +382,22 @@ mod tests {
         assert_eq!(selection.added, [0]);
         let selection = select(&old, &[], &removing(&["a-1-1.noarch.rpm", "b"])).unwrap();
         assert_eq!(selection.old, [Removed, In, Removed]);
+    }
+
+    #[test]
+    fn content_is_removed_where_it_is_there_and_nothing_else_of_its_name() {
+        let old = [
+            entry("a-1-1.noarch", "other"),
+            entry("b-1-1.noarch", "b"),
+            at("copy.rpm", "b-1-1.noarch", "b"),
+        ];
+        let content = |content: &str| entry("x-1-1.noarch", content).checksum;
+        let change = Change {
+            remove_content: ["a", "b"].map(content).into(),
+            ..Change::default()
+        };
+        let selection = select(&old, &[], &change).unwrap();
+        assert_eq!(selection.old, [In, Removed, Removed]);
     }
 
     #[test]
