@@ -199,6 +199,11 @@ fn dnf_answers_the_same_of_rpm_files_pushed_as_a_tree() {
 }
 
 #[test]
+fn dnf_answers_the_same_of_rpm_files_pushed_natively() {
+    pushed_as("native");
+}
+
+#[test]
 fn dnf_answers_the_same_of_an_imported_repository() {
     let world = World::new(Protection::Open).expect("a registry");
     let nginx = Nginx::files(&given().plain).expect("nginx");
