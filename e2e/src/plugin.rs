@@ -131,9 +131,12 @@ impl Machine {
     /// Runs zypper to its end, on the same `.repo` files and the same root.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When it is not there or cannot be started.
     pub fn zypper(&self, arguments: &[&str]) -> io::Result<Run> {
-        let mut command = as_root("zypper");
+        let zypper = std::env::var("OCIREPO_LAB_ZYPPER").map_err(|_| {
+            io::Error::other("OCIREPO_LAB_ZYPPER is not set; `cargo xtask e2e` does")
+        })?;
+        let mut command = as_root(&zypper);
         command
             .args(["--non-interactive", "--gpg-auto-import-keys"])
             .arg("--root")

@@ -17,7 +17,6 @@ const NEEDED: &[(Needed, &str)] = &[
         Needed::File("/usr/lib/python3/dist-packages/dnf-plugins/download.py"),
         "dnf-plugins-core",
     ),
-    (Needed::Program("zypper"), "zypper"),
     (Needed::Program("rpmbuild"), "rpm"),
     (Needed::Program("rpmsign"), "rpm"),
     (Needed::Program("rpm2cpio"), "rpm2cpio"),
@@ -60,8 +59,14 @@ impl Needed {
 /// Everything, each part only when it is missing.
 pub(crate) fn all(report: &mut Report) {
     if report.step("setup: Debian packages", debian_packages) {
+        report.step("setup: zypper", zypper_unpacked);
         report.step("setup: Python environment", python_environment);
     }
+}
+
+/// The program of zypper in the lab.
+pub(crate) fn zypper() -> PathBuf {
+    lab_dir().join("zypper/usr/bin/zypper")
 }
 
 /// The Python environment of the lab.
@@ -116,6 +121,29 @@ pub(crate) fn install(packages: &[&str]) -> Result<(), Failure> {
     let mut arguments = vec!["install", "--no-install-recommends"];
     arguments.extend(packages);
     apt(&arguments)
+}
+
+/// zypper without its package, which Debian does not let beside dnf-plugins-core: both have a
+/// program of the same name.
+fn zypper_unpacked() -> Result<Outcome, Failure> {
+    if zypper().exists() {
+        println!("    nothing is missing");
+        return Ok(Outcome::Done);
+    }
+    // Their names have versions in them, which differ between releases.
+    let depends = output(&mut program("apt-cache", ["depends", "zypper"]))?;
+    let depends: Vec<&str> = depends
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Depends: "))
+        .collect();
+    install(&depends)?;
+    let to = lab_dir().join("zypper");
+    std::fs::create_dir_all(&to)
+        .map_err(|error| format!("could not make {}: {error}", to.display()))?;
+    run(program("apt-get", ["-qq", "download", "zypper"]).current_dir(&to))?;
+    let unpack = "dpkg-deb --extract zypper_*.deb . && rm zypper_*.deb";
+    run(program("sh", ["-c", unpack]).current_dir(&to))?;
+    Ok(Outcome::Done)
 }
 
 fn python_environment() -> Result<Outcome, Failure> {

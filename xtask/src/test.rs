@@ -103,5 +103,6 @@ fn lab_environment(command: &mut Command) -> &mut Command {
     command
         .env("OCIREPO_BIN", program)
         .env("OCIREPO_LAB_PYTHON", setup::python_dir().join("bin/python"))
+        .env("OCIREPO_LAB_ZYPPER", setup::zypper())
         .env("OCIREPO_LAB_DIR", lab_dir())
 }
