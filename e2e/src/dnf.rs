@@ -48,6 +48,13 @@ impl Dnf {
         self
     }
 
+    /// Asks for metadata in every run: what is of this very second does not expire by itself.
+    #[must_use]
+    pub fn refreshing(mut self) -> Dnf {
+        self.arguments.push("--refresh".to_owned());
+        self
+    }
+
     /// Runs one command.
     ///
     /// # Errors

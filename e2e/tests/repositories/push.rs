@@ -70,7 +70,7 @@ fn dnf_installs_from_rpm_files_that_were_pushed_and_changed() {
     push(&world, &rpms);
     let served = bridge(&world, None);
     let dnf = world.dnf(&served.1, REFERENCE).expect("a root for dnf");
-    let dnf = dnf.option("repo_gpgcheck=0").option("metadata_expire=0");
+    let dnf = dnf.option("repo_gpgcheck=0").refreshing();
     assert_eq!(dnf.list().expect("dnf"), LISTED, "{}", served.1.log());
     let installed = dnf.run(&["install", "hello-lab"]).expect("dnf");
     assert!(installed.ok, "{installed}");
@@ -201,7 +201,7 @@ fn more_metadata(how: &str) {
     push(&world, &arguments);
     let served = bridge(&world, None);
     let dnf = world.dnf(&served.1, REFERENCE).expect("a root for dnf");
-    let dnf = dnf.option("repo_gpgcheck=0").option("metadata_expire=0");
+    let dnf = dnf.option("repo_gpgcheck=0").refreshing();
     let run = |command: &[&str]| {
         let run = dnf.run(command).expect("dnf");
         assert!(run.ok, "{run}");
