@@ -38,6 +38,7 @@ mod repomd;
 mod xml;
 
 pub use file::{Compress, Gzip, Hashed, MetadataFile, Plain};
+pub(crate) use file::{Pieces, record};
 pub use filelists::{FilelistsWriter, filelists_element};
 pub use other::{OtherWriter, other_element};
 pub use primary::{PrimaryWriter, primary_element};

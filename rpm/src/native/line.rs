@@ -170,13 +170,8 @@ struct FilesLine<'a> {
     arch: Text<'a>,
     #[serde(borrow)]
     checksum: Text<'a>,
-    #[serde(
-        borrow,
-        default,
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "list"
-    )]
-    files: Vec<FileEntry<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "List::is_empty")]
+    files: List<FileEntry<'a>>,
 }
 
 /// A line of `changes`.
@@ -194,13 +189,8 @@ struct ChangesLine<'a> {
     arch: Text<'a>,
     #[serde(borrow)]
     checksum: Text<'a>,
-    #[serde(
-        borrow,
-        default,
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "list"
-    )]
-    changes: Vec<ChangeEntry<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "List::is_empty")]
+    changes: List<ChangeEntry<'a>>,
 }
 
 /// An entry of a change log.
@@ -287,7 +277,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for FileEntry<'a> {
     }
 }
 
-fn file_entries<'a>(files: &'a [File]) -> Vec<FileEntry<'a>> {
+fn file_entries<'a>(files: &'a [File]) -> List<FileEntry<'a>> {
     let entry = |file: &'a File| FileEntry {
         path: Cow::Borrowed(&*file.path),
         kind: file.kind,
@@ -295,34 +285,63 @@ fn file_entries<'a>(files: &'a [File]) -> Vec<FileEntry<'a>> {
     files.iter().map(entry).collect()
 }
 
-/// Reads a list, which may have only so many entries.
-fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    struct List<T>(PhantomData<T>);
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
-        type Value = Vec<T>;
+/// A list that is read only up to so many entries.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct List<T>(Vec<T>);
 
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a list")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
-            let mut list = Vec::new();
-            while let Some(entry) = seq.next_element()? {
-                if list.len() >= MAX_ENTRIES {
-                    return Err(de::Error::custom(format_args!(
-                        "a list has more than {MAX_ENTRIES} entries"
-                    )));
-                }
-                list.push(entry);
-            }
-            Ok(list)
-        }
+impl<T> List<T> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
-    deserializer.deserialize_seq(List(PhantomData))
+}
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> FromIterator<T> for List<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(entries: I) -> Self {
+        Self(entries.into_iter().collect())
+    }
+}
+
+impl<T> IntoIterator for List<T> {
+    type Item = T;
+    type IntoIter = std::vec::IntoIter<T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+            type Value = List<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<List<T>, A::Error> {
+                let mut list = Vec::new();
+                while let Some(entry) = seq.next_element()? {
+                    if list.len() >= MAX_ENTRIES {
+                        return Err(de::Error::custom(format_args!(
+                            "a list has more than {MAX_ENTRIES} entries"
+                        )));
+                    }
+                    list.push(entry);
+                }
+                Ok(List(list))
+            }
+        }
+        deserializer.deserialize_seq(Entries(PhantomData))
+    }
 }
 
 fn parse<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, MetadataError> {

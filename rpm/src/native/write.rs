@@ -2,23 +2,17 @@
 
 use std::io::{self, Write};
 
-use flate2::GzBuilder;
-use flate2::write::GzEncoder;
 use ocirepo::descriptor::Descriptor;
-use ocirepo::digest::{Algorithm, Digest, Hasher};
 
 use super::Part;
 use super::line::Line;
 use crate::filelists::PackageFiles;
-use crate::href::Href;
 use crate::other::PackageChanges;
 use crate::package::Package;
 use crate::repomd::Record;
-use crate::write::{FilelistsWriter, OtherWriter, PrimaryWriter};
-
-/// How much goes to the compressor at once, in bytes, so that what it makes of the lines
-/// depends on nothing but the lines.
-const PIECE: usize = 64 << 10;
+use crate::write::{
+    Compress as _, FilelistsWriter, Gzip, Hashed, OtherWriter, Pieces, PrimaryWriter, record,
+};
 
 /// Writes the three parts of a catalogue, and hashes the XML they become.
 ///
@@ -52,11 +46,11 @@ impl<W: Write> CatalogueWriter<W> {
         Ok(Self {
             count: packages,
             packages: Lines::new(to_packages),
-            primary: PrimaryWriter::new(Hash::new(), packages)?,
+            primary: PrimaryWriter::new(hash(), packages)?,
             files: Lines::new(to_files),
-            filelists: FilelistsWriter::new(Hash::new(), packages)?,
+            filelists: FilelistsWriter::new(hash(), packages)?,
             changes: Lines::new(to_changes),
-            other: OtherWriter::new(Hash::new(), packages)?,
+            other: OtherWriter::new(hash(), packages)?,
         })
     }
 
@@ -85,7 +79,7 @@ impl<W: Write> CatalogueWriter<W> {
         let (packages, to_packages) = self.packages.finish(Part::Packages)?;
         let (files, to_files) = self.files.finish(Part::Files)?;
         let (changes, to_changes) = self.changes.finish(Part::Changes)?;
-        let record = |part, hash: Hash| hash.into_record(part, timestamp);
+        let record = |part, hash: Hash| made(hash, part, timestamp);
         let parts = Parts {
             packages: self.count,
             layers: [packages, files, changes],
@@ -101,105 +95,47 @@ impl<W: Write> CatalogueWriter<W> {
 
 /// A part on its way to where it is kept.
 struct Lines<W: Write> {
-    gzip: GzEncoder<Through<W>>,
-    /// Lines that were not given to the compressor yet.
-    pending: Vec<u8>,
+    gzip: Pieces<Gzip<Hashed<W>>>,
+    line: Vec<u8>,
 }
 
 impl<W: Write> Lines<W> {
     fn new(to: W) -> Self {
-        let to = Through {
-            to,
-            hash: Hash::new(),
-        };
         Self {
-            gzip: GzBuilder::new().write(to, flate2::Compression::default()),
-            pending: Vec::new(),
+            gzip: Pieces::new(Gzip::new(Hashed::new(to))),
+            line: Vec::new(),
         }
     }
 
     fn write(&mut self, facts: &impl Line) -> io::Result<()> {
-        facts.to_json(&mut self.pending)?;
-        self.pending.push(b'\n');
-        let whole = self.pending.len() - self.pending.len() % PIECE;
-        for piece in self.pending.get(..whole).unwrap_or_default().chunks(PIECE) {
-            self.gzip.write_all(piece)?;
-        }
-        self.pending.drain(..whole);
-        Ok(())
+        self.line.clear();
+        facts.to_json(&mut self.line)?;
+        self.line.push(b'\n');
+        self.gzip.write_all(&self.line)
     }
 
-    fn finish(mut self, part: Part) -> io::Result<(Descriptor, W)> {
-        self.gzip.write_all(&self.pending)?;
-        let mut through = self.gzip.finish()?;
-        through.to.flush()?;
-        let Hash { hasher, size } = through.hash;
-        let descriptor = Descriptor::new(part.media_type(), hasher.finish(), size);
-        Ok((descriptor, through.to))
+    fn finish(self, part: Part) -> io::Result<(Descriptor, W)> {
+        let (digest, size, mut to) = self.gzip.finish()?.finish()?.finish();
+        to.flush()?;
+        Ok((Descriptor::new(part.media_type(), digest, size), to))
     }
 }
 
-/// Passes on what it hashes.
-struct Through<W> {
-    to: W,
-    hash: Hash,
+/// Where XML goes of which only the digest is wanted.
+type Hash = Hashed<io::Sink>;
+
+fn hash() -> Hash {
+    Hashed::new(io::sink())
 }
 
-impl<W: Write> Write for Through<W> {
-    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        let written = self.to.write(piece)?;
-        self.hash.write_all(piece.get(..written).unwrap_or(piece))?;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
-    }
-}
-
-/// Hashes and counts what is written.
-struct Hash {
-    hasher: Hasher,
-    size: u64,
-}
-
-impl Hash {
-    fn new() -> Self {
-        Self {
-            hasher: Hasher::new(Algorithm::Sha256),
-            size: 0,
-        }
-    }
-
-    /// What `repomd.xml` says of the XML that was hashed. It is not compressed, because
-    /// there are as many compressed forms as there are compressors.
-    fn into_record(self, part: Part, timestamp: Option<u64>) -> io::Result<Record> {
-        let digest: Digest = self.hasher.finish();
-        let kind = part.kind();
-        let path = format!("repodata/{}-{kind}.xml", digest.hex());
-        Ok(Record {
-            kind: kind.to_owned(),
-            location: Href::from_path(&path).map_err(io::Error::other)?,
-            checksum: digest.into(),
-            open_checksum: Some(digest.into()),
-            header_checksum: None,
-            size: Some(self.size),
-            open_size: Some(self.size),
-            header_size: None,
-            timestamp,
-            database_version: None,
-        })
-    }
-}
-
-impl Write for Hash {
-    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        self.hasher.update(piece);
-        self.size = self.size.saturating_add(piece.len() as u64);
-        Ok(piece.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// What `repomd.xml` says of the XML that a part becomes. It is not compressed, because
+/// there are as many compressed forms as there are compressors.
+fn made(hash: Hash, part: Part, timestamp: Option<u64>) -> io::Result<Record> {
+    let (digest, size, _) = hash.finish();
+    let (kind, made) = (part.kind(), (digest, size));
+    let record = record(kind, &format!("{kind}.xml"), made, made)?;
+    Ok(Record {
+        timestamp,
+        ..record
+    })
 }

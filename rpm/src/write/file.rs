@@ -1,18 +1,17 @@
 //! A metadata file on its way to where it is kept.
 //!
 //! ```text
-//! writer ─▶ MetadataFile ─▶ Compress ─▶ Hashed ─▶ file, upload, memory
-//!            open checksum               checksum
-//!            open size                   size
+//! writer ─▶ Hashed ─▶ Pieces ─▶ Compress ─▶ Hashed ─▶ file, upload, memory
+//!           open checksum                   checksum
+//!           open size                       size
 //! ```
 
 use std::io::{self, Write};
 
 use flate2::GzBuilder;
 use flate2::write::GzEncoder;
-use sha2::{Digest as _, Sha256};
+use ocirepo::digest::{Algorithm, Digest, Hasher};
 
-use crate::checksum::{Checksum, ChecksumKind};
 use crate::href::Href;
 use crate::repomd::Record;
 
@@ -105,17 +104,22 @@ impl<W: Write> Compress for Gzip<W> {
 /// Hashes and counts what goes through.
 pub struct Hashed<W> {
     to: W,
-    hasher: Sha256,
+    hasher: Hasher,
     size: u64,
 }
 
 impl<W: Write> Hashed<W> {
-    fn new(to: W) -> Self {
+    pub(crate) fn new(to: W) -> Self {
         Self {
             to,
-            hasher: Sha256::new(),
+            hasher: Hasher::new(Algorithm::Sha256),
             size: 0,
         }
+    }
+
+    /// What went through: its SHA-256, its size in bytes, and where it went.
+    pub(crate) fn finish(self) -> (Digest, u64, W) {
+        (self.hasher.finish(), self.size, self.to)
     }
 }
 
@@ -132,6 +136,51 @@ impl<W: Write> Write for Hashed<W> {
     }
 }
 
+/// Passes on whole pieces of one size, and the rest in the end.
+pub(crate) struct Pieces<C> {
+    to: C,
+    /// What was not passed on yet: a piece at most.
+    pending: Vec<u8>,
+}
+
+impl<C: Write> Pieces<C> {
+    pub(crate) fn new(to: C) -> Self {
+        Self {
+            to,
+            pending: Vec::with_capacity(PIECE),
+        }
+    }
+
+    pub(crate) fn finish(mut self) -> io::Result<C> {
+        self.hand_on()?;
+        Ok(self.to)
+    }
+
+    fn hand_on(&mut self) -> io::Result<()> {
+        self.to.write_all(&self.pending)?;
+        self.pending.clear();
+        Ok(())
+    }
+}
+
+impl<C: Write> Write for Pieces<C> {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        if self.pending.len() >= PIECE {
+            self.hand_on()?;
+        }
+        let taken = piece.len().min(PIECE - self.pending.len());
+        self.pending
+            .extend_from_slice(piece.get(..taken).unwrap_or(piece));
+        Ok(taken)
+    }
+
+    /// Does nothing: what a compressor makes of a content must not depend on when somebody
+    /// wished it flushed.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A metadata file of a repository while it is written, which becomes the [`Record`] of
 /// `repomd.xml` in the end.
 ///
@@ -140,11 +189,7 @@ impl<W: Write> Write for Hashed<W> {
 pub struct MetadataFile<C> {
     kind: String,
     name: String,
-    compress: C,
-    /// What was not given to the compressor yet: less than a piece.
-    pending: Vec<u8>,
-    hasher: Sha256,
-    size: u64,
+    open: Hashed<Pieces<C>>,
 }
 
 impl<W: Write> MetadataFile<Plain<Hashed<W>>> {
@@ -178,72 +223,59 @@ impl<W: Write, C: Compress<To = Hashed<W>>> MetadataFile<C> {
         Self {
             kind: kind.to_owned(),
             name: name.to_owned(),
-            compress,
-            pending: Vec::with_capacity(PIECE),
-            hasher: Sha256::new(),
-            size: 0,
+            open: Hashed::new(Pieces::new(compress)),
         }
     }
 
     /// Ends the file. Gives what `repomd.xml` says of it, with the location
     /// `repodata/<checksum>-<name>`, and where it was written to.
-    pub fn finish(mut self, timestamp: Option<u64>) -> io::Result<(Record, W)> {
-        self.hand_on()?;
-        let file = format!("{}{}", self.name, self.compress.suffix());
-        let hashed = self.compress.finish()?;
-        let mut to = hashed.to;
+    pub fn finish(self, timestamp: Option<u64>) -> io::Result<(Record, W)> {
+        let (open_digest, open_size, pieces) = self.open.finish();
+        let compress = pieces.finish()?;
+        let name = format!("{}{}", self.name, compress.suffix());
+        let (digest, size, mut to) = compress.finish()?.finish();
         to.flush()?;
-        let checksum = sha256(hashed.hasher)?;
-        let path = format!("repodata/{}-{file}", checksum.hex());
-        let location = Href::from_path(&path)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))?;
+        let record = record(&self.kind, &name, (digest, size), (open_digest, open_size));
         let record = Record {
-            kind: self.kind,
-            location,
-            checksum,
-            open_checksum: Some(sha256(self.hasher)?),
-            header_checksum: None,
-            size: Some(hashed.size),
-            open_size: Some(self.size),
-            header_size: None,
             timestamp,
-            database_version: None,
+            ..record?
         };
         Ok((record, to))
     }
 }
 
-impl<C: Write> MetadataFile<C> {
-    fn hand_on(&mut self) -> io::Result<()> {
-        self.hasher.update(&self.pending);
-        self.size = self.size.saturating_add(self.pending.len() as u64);
-        self.compress.write_all(&self.pending)?;
-        self.pending.clear();
-        Ok(())
-    }
-}
-
 impl<C: Write> Write for MetadataFile<C> {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        if self.pending.len() >= PIECE {
-            self.hand_on()?;
-        }
-        let taken = piece.len().min(PIECE - self.pending.len());
-        self.pending
-            .extend_from_slice(piece.get(..taken).unwrap_or(piece));
-        Ok(taken)
+        self.open.write(piece)
     }
 
-    /// Does nothing: what a compressor makes of a content must not depend on when somebody
-    /// wished it flushed.
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.open.flush()
     }
 }
 
-fn sha256(hasher: Sha256) -> io::Result<Checksum> {
-    Checksum::from_hash(ChecksumKind::Sha256, &hasher.finalize())
-        .ok_or_else(|| io::Error::other("a SHA-256 of another length than 32 bytes"))
+/// What `repomd.xml` says of a file: by digest and size as it is, and as it is open.
+pub(crate) fn record(
+    kind: &str,
+    name: &str,
+    (digest, size): (Digest, u64),
+    (open_digest, open_size): (Digest, u64),
+) -> io::Result<Record> {
+    let path = format!("repodata/{}-{name}", digest.hex());
+    let location = Href::from_path(&path)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))?;
+    Ok(Record {
+        kind: kind.to_owned(),
+        location,
+        checksum: digest.into(),
+        open_checksum: Some(open_digest.into()),
+        header_checksum: None,
+        size: Some(size),
+        open_size: Some(open_size),
+        header_size: None,
+        timestamp: None,
+        database_version: None,
+    })
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FileEntry, Identity, Line, Text, checksum, file_entries, is_empty, is_zero, list};
-use super::{parse, refuse};
+use super::{FileEntry, Identity, Line, Text, checksum, file_entries, is_empty, is_zero};
+use super::{List, parse, refuse};
 use crate::error::{MetadataError, excerpt};
 use crate::evr::Evr;
 use crate::fields;
@@ -85,69 +85,24 @@ struct PackageLine<'a> {
     source_rpm: Text<'a>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     header_range: Option<(u64, u64)>,
-    #[serde(
-        borrow,
-        default,
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "list"
-    )]
-    provides: Vec<Entry<'a>>,
-    #[serde(
-        borrow,
-        default,
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "list"
-    )]
-    requires: Vec<Entry<'a>>,
-    #[serde(
-        borrow,
-        default,
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "list"
-    )]
-    conflicts: Vec<Entry<'a>>,
-    #[serde(
-        borrow,
-        default,
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "list"
-    )]
-    obsoletes: Vec<Entry<'a>>,
-    #[serde(
-        borrow,
-        default,
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "list"
-    )]
-    suggests: Vec<Entry<'a>>,
-    #[serde(
-        borrow,
-        default,
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "list"
-    )]
-    enhances: Vec<Entry<'a>>,
-    #[serde(
-        borrow,
-        default,
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "list"
-    )]
-    recommends: Vec<Entry<'a>>,
-    #[serde(
-        borrow,
-        default,
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "list"
-    )]
-    supplements: Vec<Entry<'a>>,
-    #[serde(
-        borrow,
-        default,
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "list"
-    )]
-    files: Vec<FileEntry<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "List::is_empty")]
+    provides: List<Entry<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "List::is_empty")]
+    requires: List<Entry<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "List::is_empty")]
+    conflicts: List<Entry<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "List::is_empty")]
+    obsoletes: List<Entry<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "List::is_empty")]
+    suggests: List<Entry<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "List::is_empty")]
+    enhances: List<Entry<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "List::is_empty")]
+    recommends: List<Entry<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "List::is_empty")]
+    supplements: List<Entry<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "List::is_empty")]
+    files: List<FileEntry<'a>>,
 }
 
 impl<'a> PackageLine<'a> {
@@ -217,7 +172,7 @@ impl<'a> PackageLine<'a> {
         };
         let (nevra, checksum) = identity.read(interner)?;
         let location = fields::outside(Href::parse(&self.location))?;
-        let mut dependencies = |list: Vec<Entry<'_>>| -> Result<Box<[Dependency]>, MetadataError> {
+        let mut dependencies = |list: List<Entry<'_>>| -> Result<Box<[Dependency]>, MetadataError> {
             list.into_iter()
                 .map(|entry| entry.into_dependency(interner))
                 .collect()
@@ -315,6 +270,6 @@ impl<'a> Entry<'a> {
     }
 }
 
-fn entries(dependencies: &[Dependency]) -> Vec<Entry<'_>> {
+fn entries(dependencies: &[Dependency]) -> List<Entry<'_>> {
     dependencies.iter().map(Entry::of).collect()
 }
