@@ -1,7 +1,7 @@
 //! Opening RPM repositories, and remembering how far they were.
 
 use ocirepo::Manifest;
-use ocirepo::reference::{Reference, Repository, Selector};
+use ocirepo::reference::{Reference, Repository};
 use ocirepo_rpm::cosign::{PublicKey, Verdict, Verification};
 use ocirepo_rpm::snapshot::{Answer, Ask, Mark, Opening, Options, Snapshot};
 
@@ -86,7 +86,7 @@ async fn answer(client: &Client, ask: &Ask) -> Result<Answer> {
         Ask::Manifest {
             repository,
             selector,
-        } => Answer::Manifest(manifest(client, repository, selector.clone()).await?),
+        } => Answer::Manifest(client.find_manifest(repository, selector.clone()).await?),
         Ask::Referrers {
             repository,
             subject,
@@ -105,18 +105,6 @@ async fn answer(client: &Client, ask: &Ask) -> Result<Answer> {
             Err(error) => return Err(error),
         },
     })
-}
-
-async fn manifest(
-    client: &Client,
-    repository: &Repository,
-    selector: Selector,
-) -> Result<Option<Manifest>> {
-    match client.pull_manifest(repository, selector).await {
-        Ok(manifest) => Ok(Some(manifest)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 fn mark(known: &Remembered) -> Option<Mark> {

@@ -26,6 +26,8 @@ pub use self::blob_stream::BlobStream;
 pub use self::builder::ClientBuilder;
 pub use self::progress::Progress;
 
+pub(crate) use self::push::ASK_FROM;
+
 use self::progress::OnProgress;
 use crate::cache::Cache;
 use crate::config::{By, Registries};
@@ -191,6 +193,22 @@ impl Client {
             }
         })
         .await
+    }
+
+    /// Pulls a manifest, if it is there.
+    ///
+    /// # Errors
+    /// Whatever the exchange fails with; absence is `Ok(None)`.
+    pub async fn find_manifest(
+        &self,
+        repository: &Repository,
+        selector: impl Into<Selector>,
+    ) -> Result<Option<Manifest>> {
+        match self.pull_manifest(repository, selector).await {
+            Ok(manifest) => Ok(Some(manifest)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Asks whether a repository has a manifest.

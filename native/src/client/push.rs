@@ -16,6 +16,10 @@ use crate::error::{Error, Result};
 use crate::http;
 use crate::partial::blocking;
 
+/// Smaller blobs are better sent without asking whether the registry has them: that costs
+/// as many requests as it may save.
+pub(crate) const ASK_FROM: u64 = 64 << 10;
+
 impl Client {
     /// Pushes a file as a blob. Without a digest it is hashed while it is sent, so that
     /// it is read once; asking first whether the registry has it, or mounting it from

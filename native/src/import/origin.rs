@@ -1,7 +1,6 @@
 //! A plain repository that was opened: its metadata, and what files it says there are.
 
 use std::collections::BTreeMap;
-use std::io::BufReader;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -274,7 +273,7 @@ impl Origin {
     async fn read<T: Send + 'static>(
         &self,
         record: &Record,
-        read: fn(BufReader<metadata::Opened<std::fs::File>>, &str) -> Result<T>,
+        read: fn(Source, &str) -> Result<T>,
     ) -> Result<T> {
         let file = self.fetch(&record.location).await?;
         let record = record.clone();
@@ -282,7 +281,7 @@ impl Origin {
             let failed = |error| Error::io("read", &file, error);
             let raw = std::fs::File::open(&file).map_err(failed)?;
             let opened = metadata::open(&record, raw, Limits::default())?;
-            read(BufReader::new(opened), record.location.path())
+            read(opened, record.location.path())
         })
         .await
     }
@@ -358,7 +357,7 @@ impl Fetch for Origin {
     }
 }
 
-type Source = BufReader<metadata::Opened<std::fs::File>>;
+type Source = metadata::Opened<std::fs::File>;
 
 /// The packages of `primary`.
 fn listed(source: Source, file: &str) -> Result<Vec<(Package, Entry)>> {

@@ -1,6 +1,6 @@
 //! Metadata without `xml:base`: everything is in the repository itself.
 
-use std::io::{self, BufReader, BufWriter};
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use ocirepo_rpm::limits::Limits;
@@ -55,12 +55,9 @@ impl Origin {
     }
 }
 
-fn open(
-    record: &Record,
-    file: &Path,
-) -> Result<Primary<BufReader<metadata::Opened<std::fs::File>>>> {
+fn open(record: &Record, file: &Path) -> Result<Primary<metadata::Opened<std::fs::File>>> {
     let raw = std::fs::File::open(file).map_err(|error| Error::io("read", file, error))?;
-    let opened = BufReader::new(metadata::open(record, raw, Limits::default())?);
+    let opened = metadata::open(record, raw, Limits::default())?;
     let primary = Primary::open(opened, record.location.path(), Limits::default())?;
     Ok(primary.keep_base())
 }

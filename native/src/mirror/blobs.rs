@@ -10,6 +10,7 @@ use ocirepo::{Descriptor, Digest, Manifest};
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::place::Place;
+use crate::client::ASK_FROM;
 use crate::error::{Error, Result};
 use crate::http::lock;
 use crate::oci_directory::OciDirectory;
@@ -17,10 +18,6 @@ use crate::partial::blocking;
 
 /// Blobs copied at a time.
 const AT_ONCE: usize = 16;
-
-/// Blobs up to this size are sent without asking whether they are there: that would cost
-/// about as much.
-const ASK_FROM: u64 = 64 << 10;
 
 /// Blobs up to this size go through memory, larger ones through a temporary file.
 const IN_MEMORY: u64 = 1 << 20;

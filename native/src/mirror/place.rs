@@ -92,11 +92,7 @@ impl Place {
     pub(super) async fn manifest(&self, selector: Selector) -> Result<Option<Manifest>> {
         match self {
             Self::Registry { client, repository } => {
-                match client.pull_manifest(repository, selector).await {
-                    Ok(manifest) => Ok(Some(manifest)),
-                    Err(error) if error.is_not_found() => Ok(None),
-                    Err(error) => Err(error),
-                }
+                client.find_manifest(repository, selector).await
             }
             Self::Directory(directory) => {
                 let layout = directory.layout.clone();

@@ -64,7 +64,7 @@ impl Roots {
         };
         // The newest is known, whether the registry lists tags or not.
         if let Some(own) =
-            sequence(&manifest).and_then(|n| tags::snapshot(tag, n, &manifest.digest()))
+            format::sequence(&manifest).and_then(|n| tags::snapshot(tag, n, &manifest.digest()))
         {
             along.retain(|(_, to)| *to != own);
             roots.fixed.push((own, manifest.descriptor()));
@@ -175,7 +175,7 @@ impl Roots {
             && before.digest != manifest.digest()
             && let Some(old) = to.manifest(before.digest.into()).await?
         {
-            if let (Some(has), Some(new)) = (sequence(&old), sequence(manifest))
+            if let (Some(has), Some(new)) = (format::sequence(&old), format::sequence(manifest))
                 && has > new
                 && !options.allow_rollback
             {
@@ -213,7 +213,7 @@ impl Roots {
 
     /// Says since when what the target has is superseded, where nobody says so.
     fn supersede(&mut self, tag: &Tag, old: Manifest, now: u64) {
-        let Some(number) = sequence(&old) else {
+        let Some(number) = format::sequence(&old) else {
             return;
         };
         let Some(own) = tags::snapshot(tag, number, &old.digest()) else {
@@ -233,10 +233,6 @@ impl Roots {
 }
 
 /// The number of a snapshot; other manifests have none.
-fn sequence(manifest: &Manifest) -> Option<u64> {
-    manifest.annotations().get(format::SEQUENCE)?.parse().ok()
-}
-
 /// What tags of the source point at, under the names they get. Tags that are gone are left
 /// out.
 async fn resolved(

@@ -112,14 +112,14 @@ pub async fn survey(client: &Client, repository: &Repository, policy: &Policy) -
         spool,
     };
     let kept = decision.kept.into_iter();
-    let (nothing, mut catalogues) = (BTreeSet::new(), Vec::new());
+    let mut catalogues = Vec::new();
     let mut found = |manifest: &Manifest| {
         if packages::is_catalogue(manifest) {
             catalogues.push(manifest.clone());
         }
         Ok(())
     };
-    survey.kept = reach::from(client, repository, kept, &nothing, &mut found).await?;
+    survey.kept = reach::from(client, repository, kept, |_| false, &mut found).await?;
     for root in &catalogues {
         let more = packages::of(&survey.place(), root).await?;
         survey.packages.extend(more);
@@ -136,17 +136,24 @@ async fn roots(
     repository: &Repository,
     listed: &BTreeSet<Tag>,
 ) -> Result<BTreeMap<Tag, Digest>> {
-    let asks = listed
+    let of_roots = listed
         .iter()
-        .filter(|tag| matches!(Role::of(tag), Role::Snapshot { .. } | Role::Other))
-        .map(|tag| async move {
-            let found = client.tag_at_home(repository, tag).await?;
-            Ok::<_, crate::Error>(found.map(|found| (tag.clone(), found.digest)))
-        });
-    let found: Vec<_> = stream::iter(asks)
-        .buffer_unordered(AT_ONCE)
-        .try_collect()
-        .await?;
+        .filter(|tag| matches!(Role::of(tag), Role::Snapshot { .. } | Role::Other));
+    let found = resolved(client, repository, of_roots).await?;
+    Ok(found.into_iter().collect())
+}
+
+/// What tags point at, in their order, without those that are gone.
+async fn resolved(
+    client: &Client,
+    repository: &Repository,
+    tags: impl Iterator<Item = &Tag>,
+) -> Result<Vec<(Tag, Digest)>> {
+    let asks = tags.map(|tag| async move {
+        let found = client.tag_at_home(repository, tag).await?;
+        Ok::<_, crate::Error>(found.map(|found| (tag.clone(), found.digest)))
+    });
+    let found: Vec<_> = stream::iter(asks).buffered(AT_ONCE).try_collect().await?;
     Ok(found.into_iter().flatten().collect())
 }
 
@@ -181,10 +188,7 @@ impl Survey {
     /// each manifest gets the latest time.
     async fn find_below(&mut self) -> Result<()> {
         for expired in self.expired.clone().into_iter().rev() {
-            let mut seen: BTreeSet<Digest> = self.doomed.keys().copied().collect();
-            seen.extend(&self.kept.manifests);
-            let found = self.read([expired.digest], &seen).await?;
-            for manifest in found {
+            for manifest in self.read(expired.digest).await? {
                 let digest = manifest.digest();
                 let mut tags = Vec::new();
                 if digest == expired.digest {
@@ -214,9 +218,7 @@ impl Survey {
 
     /// Something that has a tag of its own, and whatever hangs below it.
     async fn find_one(&mut self, tag: Tag, digest: Digest, since: u64) -> Result<()> {
-        let mut seen: BTreeSet<Digest> = self.doomed.keys().copied().collect();
-        seen.extend(&self.kept.manifests);
-        for manifest in self.read([digest], &seen).await? {
+        for manifest in self.read(digest).await? {
             let own = manifest.digest() == digest;
             let tags = own.then(|| tag.clone()).into_iter().collect();
             self.doom(&manifest, tags, own.then_some(since), None);
@@ -226,15 +228,12 @@ impl Survey {
 
     /// What the tags of packages point at.
     async fn resolved(&self, tags: &BTreeSet<Tag>) -> Result<Vec<(Tag, Digest)>> {
-        let asks = tags.iter().map(|tag| async move {
-            let found = self.client.tag_at_home(&self.repository, tag).await?;
-            Ok::<_, crate::Error>(found.map(|found| (tag.clone(), found.digest)))
-        });
-        let found: Vec<_> = stream::iter(asks.collect::<Vec<_>>())
-            .buffered(AT_ONCE)
-            .try_collect()
-            .await?;
-        Ok(found.into_iter().flatten().collect())
+        resolved(&self.client, &self.repository, tags.iter()).await
+    }
+
+    /// Whether it is decided already what becomes of a manifest.
+    fn is_decided(&self, digest: &Digest) -> bool {
+        self.kept.manifests.contains(digest) || self.doomed.contains_key(digest)
     }
 
     fn place(&self) -> Place {
@@ -248,10 +247,7 @@ impl Survey {
         let gone: BTreeSet<&Tag> = self.doomed.values().flat_map(|d| &d.tags).collect();
         for tag in &self.listed {
             match Role::of(tag) {
-                Role::Child(digest)
-                    if !self.kept.manifests.contains(&digest)
-                        && !self.doomed.contains_key(&digest) =>
-                {
+                Role::Child(digest) if !self.is_decided(&digest) => {
                     children.push((tag.clone(), digest));
                 }
                 Role::Package(_) if !self.packages.contains(tag) && !gone.contains(tag) => {
@@ -303,13 +299,11 @@ impl Survey {
                 .await?;
             subjects.clear();
             for (tag, digest, about) in found.into_iter().flatten() {
-                if self.kept.manifests.contains(&digest) || self.doomed.contains_key(&digest) {
+                if self.is_decided(&digest) {
                     continue;
                 }
                 // A list of referrers reaches them, which are about what goes as well.
-                let mut seen = self.kept.manifests.clone();
-                seen.extend(self.doomed.keys());
-                for manifest in self.read([digest], &seen).await? {
+                for manifest in self.read(digest).await? {
                     subjects.push(manifest.digest());
                     let own = manifest.digest() == digest;
                     let tags = tag.clone().filter(|_| own).into_iter().collect();
@@ -320,20 +314,17 @@ impl Survey {
         Ok(())
     }
 
-    /// Reads what roots reach, and puts it aside in case it has to be put back.
-    async fn read(
-        &self,
-        roots: impl IntoIterator<Item = Digest>,
-        seen: &BTreeSet<Digest>,
-    ) -> Result<Vec<Manifest>> {
+    /// Reads what a manifest reaches and nothing was decided about yet, and puts it aside in
+    /// case it has to be put back.
+    async fn read(&self, root: Digest) -> Result<Vec<Manifest>> {
         let mut found = Vec::new();
         let mut keep = |manifest: &Manifest| {
             self.spool.put(manifest)?;
             found.push(manifest.clone());
             Ok(())
         };
-        let roots = roots.into_iter();
-        reach::from(&self.client, &self.repository, roots, seen, &mut keep).await?;
+        let seen = |digest: &Digest| self.is_decided(digest);
+        reach::from(&self.client, &self.repository, [root], seen, &mut keep).await?;
         Ok(found)
     }
 

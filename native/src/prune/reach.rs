@@ -23,13 +23,13 @@ pub(super) struct Reach {
     pub(super) blobs: BTreeSet<Digest>,
 }
 
-/// Reads what roots reach, but nothing that was `seen` before. Manifests that are not there
-/// reach nothing.
+/// Reads what roots reach, but nothing that was `seen` before and nothing below that.
+/// Manifests that are not there reach nothing.
 pub(super) async fn from(
     client: &Client,
     repository: &Repository,
     roots: impl IntoIterator<Item = Digest>,
-    seen: &BTreeSet<Digest>,
+    seen: impl Fn(&Digest) -> bool,
     found: &mut impl FnMut(&Manifest) -> Result<()>,
 ) -> Result<Reach> {
     let mut reach = Reach::default();
@@ -46,7 +46,7 @@ pub(super) async fn from(
             && let Some(step) = walk.step()
         {
             match step {
-                Step::Read(descriptor) if seen.contains(&descriptor.digest) => {
+                Step::Read(descriptor) if seen(&descriptor.digest) => {
                     walk.written(&descriptor.digest);
                 }
                 Step::Read(descriptor) => running.push(async move {

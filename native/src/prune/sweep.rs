@@ -67,14 +67,10 @@ impl Survey {
     /// Puts a mark on something that stays for now. What is gone meanwhile needs none.
     async fn mark(&self, mark: Tag, digest: &Digest) -> Result<()> {
         let (client, repository) = (&self.client, &self.repository);
-        match client.pull_manifest(repository, *digest).await {
-            Ok(manifest) => {
-                client.push_manifest(repository, mark, manifest).await?;
-                Ok(())
-            }
-            Err(error) if error.is_not_found() => Ok(()),
-            Err(error) => Err(error),
+        if let Some(manifest) = client.find_manifest(repository, *digest).await? {
+            client.push_manifest(repository, mark, manifest).await?;
         }
+        Ok(())
     }
 
     /// Says of everything below the roots that go since when it is not in use: when this
@@ -126,7 +122,7 @@ impl Survey {
                 &client,
                 &repository,
                 there,
-                &self.kept.manifests,
+                |digest| self.kept.manifests.contains(digest),
                 &mut |manifest| {
                     if packages::is_catalogue(manifest) {
                         catalogues.push(manifest.clone());

@@ -145,15 +145,12 @@ impl Head<'_> {
     async fn descends(&self, root: Digest, from: Digest) -> Result<bool> {
         let mut next = root;
         for _ in 0..MOST_STEPS {
-            let pulled = self.client.pull_manifest(self.repository, next).await;
-            let manifest = match pulled {
-                Ok(manifest) => manifest,
-                // What is gone was there before ours.
-                Err(error) if error.is_not_found() => return Ok(false),
-                Err(error) => return Err(error),
+            let pulled = self.client.find_manifest(self.repository, next).await;
+            // What is gone was there before ours.
+            let Some(manifest) = pulled? else {
+                return Ok(false);
             };
-            let parent = manifest.annotations().get(format::PARENT);
-            match parent.and_then(|parent| parent.parse().ok()) {
+            match format::parent(&manifest) {
                 Some(parent) if parent == from => return Ok(true),
                 Some(parent) => next = parent,
                 None => return Ok(false),

@@ -75,8 +75,8 @@ impl History {
     fn new(root: &Manifest) -> Self {
         Self {
             root: root.digest(),
-            sequence: sequence(root).unwrap_or(0),
-            parent: parent(root),
+            sequence: format::sequence(root).unwrap_or(0),
+            parent: format::parent(root),
             merged: format::merged(Some(root)),
         }
     }
@@ -158,7 +158,7 @@ impl Walk {
         if let Some(tag) = tags.first()
             && let Some(root) = self.pull(client, repository, tag.clone().into()).await?
         {
-            (self.at, self.below) = (sequence, parent(&root));
+            (self.at, self.below) = (sequence, format::parent(&root));
         }
         Ok(())
     }
@@ -177,7 +177,7 @@ impl Walk {
             let Some(root) = self.pull(client, repository, below.into()).await? else {
                 return Ok(None);
             };
-            (self.at, self.below) = (self.at - 1, parent(&root));
+            (self.at, self.below) = (self.at - 1, format::parent(&root));
         }
         Ok(self.below)
     }
@@ -192,22 +192,10 @@ impl Walk {
         if self.pulls > MOST_PULLS {
             return Ok(None);
         }
-        match client.pull_manifest(repository, selector).await {
-            Ok(manifest) => Ok(Some(manifest)),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
+        client.find_manifest(repository, selector).await
     }
 }
 
 fn is_of(tag: &Tag, digest: &Digest) -> bool {
     tags::Snapshot::parse(tag).is_some_and(|snapshot| digest.hex().starts_with(snapshot.digest))
-}
-
-fn sequence(root: &Manifest) -> Option<u64> {
-    root.annotations().get(format::SEQUENCE)?.parse().ok()
-}
-
-fn parent(root: &Manifest) -> Option<Digest> {
-    root.annotations().get(format::PARENT)?.parse().ok()
 }

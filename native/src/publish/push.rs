@@ -14,16 +14,12 @@ use super::error::Refusal;
 use super::head::{Head, Stop, is_about_the_tag};
 use super::sources::{Local, Sources};
 use super::{Event, Lost, Options, Published};
-use crate::client::Client;
+use crate::client::{ASK_FROM, Client};
 use crate::error::{Error, Result};
 use crate::http::lock;
 
 /// Blobs or manifests pushed at a time.
 const AT_ONCE: usize = 8;
-
-/// Smaller blobs are sent without asking whether the registry has them: that costs as many
-/// requests as it may save.
-const ASK_FROM: u64 = 64 << 10;
 
 /// What was pushed in all attempts.
 #[derive(Debug, Default)]

@@ -99,6 +99,16 @@ pub const MAX_LAYERS: usize = 400;
 /// The most bytes a manifest is written with: registries cap them near 1 MiB.
 pub const MAX_MANIFEST: usize = 1_000_000;
 
+/// What [`SEQUENCE`] says at the root of a snapshot, where its publisher counts.
+pub fn sequence(root: &Manifest) -> Option<u64> {
+    root.annotations().get(SEQUENCE)?.parse().ok()
+}
+
+/// What [`PARENT`] says at the root of a snapshot.
+pub fn parent(root: &Manifest) -> Option<Digest> {
+    root.annotations().get(PARENT)?.parse().ok()
+}
+
 /// What [`MERGED`] says at the root of a snapshot: the digests, the newest last.
 pub fn merged(root: Option<&Manifest>) -> Vec<Digest> {
     let listed = root.and_then(|root| root.annotations().get(MERGED));

@@ -75,23 +75,17 @@ impl Parent {
 
     /// The number of the snapshot; 0 when the publisher did not count.
     pub(super) fn sequence(&self) -> u64 {
-        self.annotation(format::SEQUENCE)
-            .and_then(|number| number.parse().ok())
-            .unwrap_or(0)
+        let root = self.root.as_ref();
+        root.and_then(format::sequence).unwrap_or(0)
     }
 
     /// The snapshot before this one.
     pub(super) fn parent(&self) -> Option<Digest> {
-        self.annotation(format::PARENT)?.parse().ok()
+        format::parent(self.root.as_ref()?)
     }
 
     /// The roots outside of the line whose changes are in it, the newest last.
     pub(super) fn merged(&self) -> Vec<Digest> {
         format::merged(self.root.as_ref())
-    }
-
-    fn annotation(&self, key: &str) -> Option<&str> {
-        let root = self.root.as_ref()?;
-        root.annotations().get(key).map(String::as_str)
     }
 }

@@ -239,12 +239,12 @@ impl Snapshot {
 
     /// Its number in the line of snapshots, where the publisher counted.
     pub fn sequence(&self) -> Option<u64> {
-        self.annotation(format::SEQUENCE)?.parse().ok()
+        format::sequence(self.root()?)
     }
 
     /// The root of the snapshot that this one was made from, where the publisher said.
     pub fn parent(&self) -> Option<Digest> {
-        self.annotation(format::PARENT)?.parse().ok()
+        format::parent(self.root()?)
     }
 
     /// The roots of snapshots outside of its line whose changes are in it, the newest last.
