@@ -106,7 +106,9 @@ async fn blob(client: &Client, blob: &Blob, to: &Path) -> Result<Got, Failure> {
     match (pulled, &blob.list) {
         (Err(error), Some(list)) if error.is_not_found() => {
             // Some caches serve only blobs of manifests they have seen.
-            repository::manifest(client, &list.repository, list.selector.clone()).await?;
+            client
+                .find_manifest(&list.repository, list.selector.clone())
+                .await?;
             client
                 .pull_to_file(&blob.repository, descriptor, to)
                 .await?;

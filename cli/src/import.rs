@@ -15,6 +15,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::exit::Failure;
 use crate::output::progress;
+use crate::publish::learnt;
 use crate::repository::{self, Located};
 
 /// Files read at a time.
@@ -35,11 +36,7 @@ pub(crate) async fn publish(
         let mut sources = Sources::new();
         let mut files = files(client, origin, parent.as_deref(), to).await?;
         for (path, content) in origin.held().map_err(ocirepo_native::Error::from)? {
-            files.push(File {
-                digest: Digest::of(content),
-                size: content.len() as u64,
-                path: path.clone(),
-            });
+            files.push(File::of(path.clone(), content));
             sources.insert(path.path(), Local::Bytes(content.to_vec().into()));
         }
         sources.fetch_with(Arc::clone(origin) as _);
@@ -55,18 +52,6 @@ pub(crate) async fn publish(
         Ok::<_, Failure>(Prepared { plan, sources })
     })
     .await
-}
-
-/// The snapshot that is there with its packages, which then need not be fetched. A list of
-/// packages that cannot be read saves nothing.
-async fn learnt(client: &Client, snapshot: &Snapshot) -> Option<Arc<Snapshot>> {
-    match repository::learn(client, &Arc::new(snapshot.clone())).await {
-        Ok(learnt) => Some(learnt),
-        Err(error) => {
-            crate::output::note("warning", &format!("{error}; publishing over it"));
-            None
-        }
-    }
 }
 
 /// Every file that the metadata names, with digest and size. Where the metadata does not

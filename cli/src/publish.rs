@@ -5,7 +5,6 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use ocirepo::digest::Digest;
 use ocirepo::reference::{Reference, Selector, Tag};
 use ocirepo_native::Client;
 use ocirepo_native::publish::{self, Local, Options, Prepared, Published, Sources};
@@ -13,11 +12,9 @@ use ocirepo_rpm::href::Href;
 use ocirepo_rpm::layout::Layout;
 use ocirepo_rpm::layout::format::SIGNATURE;
 use ocirepo_rpm::limits::Limits;
-use ocirepo_rpm::metadata;
 use ocirepo_rpm::native::{Catalogue, is_kept};
-use ocirepo_rpm::package::Package as Described;
 use ocirepo_rpm::primary::Primary;
-use ocirepo_rpm::publish::{self as plan, Destination, File, Input, Package, Parent, source_name};
+use ocirepo_rpm::publish::{self as plan, Destination, File, Input, Package, Parent};
 use ocirepo_rpm::repomd::Repomd;
 use ocirepo_rpm::snapshot::Snapshot;
 use tempfile::TempDir;
@@ -137,11 +134,18 @@ async fn parent(client: &Client, snapshot: &Snapshot) -> Parent {
     if snapshot.layout() == Layout::Files {
         return Parent::of(snapshot);
     }
+    let learnt = learnt(client, snapshot).await;
+    Parent::of(learnt.as_deref().unwrap_or(snapshot))
+}
+
+/// The snapshot that is there with its packages, which then need neither be fetched nor asked
+/// for. A list of packages that cannot be read saves nothing.
+pub(crate) async fn learnt(client: &Client, snapshot: &Snapshot) -> Option<Arc<Snapshot>> {
     match repository::learn(client, &Arc::new(snapshot.clone())).await {
-        Ok(learnt) => Parent::of(&learnt),
+        Ok(learnt) => Some(learnt),
         Err(error) => {
             crate::output::note("warning", &format!("{error}; publishing over it"));
-            Parent::of(snapshot)
+            None
         }
     }
 }
@@ -190,11 +194,8 @@ impl Scanned {
             return Ok(());
         }
         self.files.retain(|file| file.path.path() != SIGNATURE);
-        self.files.push(File {
-            path: Href::from_path(SIGNATURE).map_err(Failure::failed)?,
-            digest: Digest::of(&signature),
-            size: signature.len() as u64,
-        });
+        let path = Href::from_path(SIGNATURE).map_err(Failure::failed)?;
+        self.files.push(File::of(path, &signature));
         let signature = Local::Bytes(signature.into());
         self.sources.insert(SIGNATURE, signature);
         Ok(())
@@ -229,11 +230,9 @@ fn scan(directory: &Path) -> Result<Scanned, Failure> {
     }
     bar.finish_and_clear();
     let record = repomd.require("primary")?;
-    let path = directory.join(record.location.path());
-    let primary = std::fs::File::open(&path).map_err(|error| failed(&path, &error))?;
-    let primary = io::BufReader::new(metadata::open(record, primary, Limits::default())?);
+    let primary = catalogue::open(record, &directory.join(record.location.path()))?;
     let packages = Primary::open(primary, record.location.path(), Limits::default())?
-        .map(|package| package.map(|package| listed(&package)))
+        .map(|package| package.map(|package| Package::from(&package)))
         .collect::<Result<_, _>>()?;
     let mut sources = Sources::new();
     for (path, file) in found {
@@ -247,15 +246,6 @@ fn scan(directory: &Path) -> Result<Scanned, Failure> {
         packages,
         catalogue: None,
     })
-}
-
-fn listed(package: &Described) -> Package {
-    Package {
-        path: package.location.clone(),
-        checksum: package.checksum,
-        name: package.nevra.name.to_string(),
-        source: source_name(Some(&*package.details.source_rpm), &package.nevra.name).to_owned(),
-    }
 }
 
 /// The tag a reference means.

@@ -1,12 +1,12 @@
 //! RPM repositories in registries, read over the client.
 
-use std::io::{BufReader, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 
-use ocirepo::Manifest;
-use ocirepo::reference::{Reference, Repository, Selector};
+use ocirepo::reference::Reference;
 use ocirepo_native::Client;
 use ocirepo_native::cache::CacheEntry;
+use ocirepo_rpm::checksum::{Checksum, ChecksumHasher, ChecksumKind};
 use ocirepo_rpm::deltas::Deltas;
 use ocirepo_rpm::href::Href;
 use ocirepo_rpm::limits::Limits;
@@ -48,19 +48,6 @@ pub(crate) fn options() -> Options {
     }
 }
 
-/// A manifest, if it is there.
-pub(crate) async fn manifest(
-    client: &Client,
-    repository: &Repository,
-    selector: Selector,
-) -> Result<Option<Manifest>, Failure> {
-    match client.pull_manifest(repository, selector).await {
-        Ok(manifest) => Ok(Some(manifest)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
 /// Finds a file. Packages of an index must have been learnt before.
 pub(crate) async fn locate(
     client: &Client,
@@ -72,7 +59,10 @@ pub(crate) async fn locate(
         Target::Blob(blob) => Ok(Some(Located::Blob(Box::new(blob)))),
         Target::Made(made) => Ok(Some(Located::Made(Box::new(made)))),
         Target::Listed(list) => {
-            let Some(manifest) = manifest(client, &list.repository, list.selector).await? else {
+            let found = client
+                .find_manifest(&list.repository, list.selector)
+                .await?;
+            let Some(manifest) = found else {
                 return Ok(None);
             };
             let blob = snapshot.listed(path, &manifest)?;
@@ -90,7 +80,9 @@ pub(crate) async fn pull(client: &Client, blob: &Blob) -> Result<CacheEntry, Fai
         Err(error) if error.is_not_found() => blob.list.clone().ok_or(error)?,
         pulled => return check(blob, pulled?),
     };
-    manifest(client, &again.repository, again.selector).await?;
+    client
+        .find_manifest(&again.repository, again.selector)
+        .await?;
     let pulled = client
         .pull_cached(&blob.repository, &blob.descriptor)
         .await?;
@@ -107,24 +99,23 @@ fn check(blob: &Blob, entry: CacheEntry) -> Result<CacheEntry, Failure> {
     Ok(entry)
 }
 
-/// Reads a whole file and compares its checksum.
-pub(crate) fn verify(
-    mut file: std::fs::File,
-    checksum: &ocirepo_rpm::checksum::Checksum,
-) -> Result<(), Failure> {
-    use std::io::Read;
-    let mut hasher = ocirepo_rpm::checksum::ChecksumHasher::new(checksum.kind())
-        .map_err(Failure::verification)?;
-    file.seek(SeekFrom::Start(0))?;
+/// Reads up to the end, for the checksum.
+pub(crate) fn checksum(source: &mut dyn Read, kind: ChecksumKind) -> Result<Checksum, Failure> {
+    let mut hasher = ChecksumHasher::new(kind).map_err(Failure::verification)?;
     let mut piece = vec![0; 64 * 1024];
     loop {
-        match file.read(&mut piece)? {
-            0 => break,
+        match source.read(&mut piece)? {
+            0 => return Ok(hasher.finish()),
             count => hasher.update(piece.get(..count).unwrap_or_default()),
         }
     }
+}
+
+/// Reads a whole file and compares its checksum.
+pub(crate) fn verify(mut file: std::fs::File, checksum: &Checksum) -> Result<(), Failure> {
     file.seek(SeekFrom::Start(0))?;
-    let found = hasher.finish();
+    let found = self::checksum(&mut file, checksum.kind())?;
+    file.seek(SeekFrom::Start(0))?;
     if found == *checksum {
         Ok(())
     } else {
@@ -170,8 +161,7 @@ pub(crate) async fn read<T: Send + 'static>(
     let file = metadata_file(client, snapshot, record).await?;
     let record = record.clone();
     tokio::task::spawn_blocking(move || {
-        let opened = metadata::open(&record, file, Limits::default())?;
-        let mut opened = BufReader::new(opened);
+        let mut opened = metadata::open(&record, file, Limits::default())?;
         Ok(reader(&mut opened, record.location.path())?)
     })
     .await

@@ -1,6 +1,6 @@
 //! Servers as child processes.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -10,6 +10,16 @@ use std::time::{Duration, Instant};
 
 /// How long a server may take until it answers.
 const START: Duration = Duration::from_secs(20);
+
+/// The most memory a process had resident until now, in bytes.
+pub fn peak_memory(id: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}
 
 /// A child process, killed on drop.
 #[derive(Debug)]

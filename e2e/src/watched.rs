@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::process::Run;
+use crate::process::{Run, peak_memory};
 
 /// How often it is looked at.
 const PERIOD: Duration = Duration::from_millis(5);
@@ -83,7 +83,7 @@ impl Watched {
 
     fn look(&mut self, start: Instant) -> io::Result<()> {
         // The kernel's own high-water mark; a look missed only what came after it.
-        self.peak = peak(self.id).unwrap_or(0).max(self.peak);
+        self.peak = peak_memory(self.id).unwrap_or(0).max(self.peak);
         sleep(PERIOD);
         if start.elapsed() > LIMIT {
             return Err(io::Error::other("it took too long"));
@@ -112,16 +112,6 @@ impl Drop for Watched {
             let _ = child.wait();
         }
     }
-}
-
-/// The most memory a process had resident until now, in bytes.
-fn peak(id: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes * 1024)
 }
 
 /// Fills a file with bytes that no file system or registry can make fewer.

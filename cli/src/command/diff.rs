@@ -1,19 +1,18 @@
 //! `ocirepo diff`: what changed between two repositories.
 
-use std::fs::File;
-use std::io::{BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ocirepo_native::Client;
 use ocirepo_rpm::diff::{Change, Entry, diff};
 use ocirepo_rpm::limits::Limits;
-use ocirepo_rpm::metadata;
 use ocirepo_rpm::primary::Primary;
 use ocirepo_rpm::repomd::Repomd;
 use serde_json::{Value, json};
 
 use crate::arguments::Global;
+use crate::catalogue;
 use crate::client;
 use crate::exit::{Exit, Failure};
 use crate::output::table::Table;
@@ -100,9 +99,7 @@ fn of_directory(directory: &Path) -> Result<Vec<Entry>, Failure> {
     let repomd = Repomd::parse(&client::read(&raw)?)?;
     let record = repomd.require("primary")?;
     let path = directory.join(record.location.path());
-    let file = File::open(&path)
-        .map_err(|error| Failure::failed(format!("cannot read {}: {error}", path.display())))?;
-    let primary = BufReader::new(metadata::open(record, file, Limits::default())?);
+    let primary = catalogue::open(record, &path)?;
     let packages = Primary::open(primary, record.location.path(), Limits::default())?;
     packages.map(|package| Ok(Entry::from(&package?))).collect()
 }

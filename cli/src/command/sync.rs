@@ -21,7 +21,6 @@ use crate::exit::Failure;
 use crate::output::{Out, progress};
 use crate::publishing::Publishing;
 use crate::reading::{Opened, Place};
-use crate::repository;
 use crate::signing::Signers;
 
 /// Files pulled at a time.
@@ -171,8 +170,12 @@ async fn titled(opened: &Opened) -> Result<Vec<Href>, Failure> {
     });
     for child in others {
         let repository = opened.snapshot.repository();
-        manifests
-            .extend(repository::manifest(&opened.client, repository, child.digest.into()).await?);
+        manifests.extend(
+            opened
+                .client
+                .find_manifest(repository, child.digest)
+                .await?,
+        );
     }
     let titles = manifests
         .iter()

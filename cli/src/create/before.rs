@@ -15,6 +15,7 @@ use ocirepo_rpm::publish::File;
 use ocirepo_rpm::repomd::Record;
 use ocirepo_rpm::snapshot::{Blob, List, Snapshot, Target};
 
+use super::contents::at_hand;
 use crate::exit::Failure;
 use crate::repository;
 
@@ -82,12 +83,7 @@ impl<'a> Before<'a> {
         };
         let blob = match self.snapshot.resolve(path)? {
             Target::Held(content) => {
-                let file = File {
-                    path: path.clone(),
-                    digest: ocirepo::Digest::of(content),
-                    size: content.len() as u64,
-                };
-                return Ok((file, Some(Local::Bytes(content.to_vec().into()))));
+                return Ok(at_hand(path.clone(), content.to_vec()));
             }
             Target::Blob(blob) => blob,
             // What is made from a catalogue is nowhere as it is.
@@ -132,7 +128,11 @@ impl<'a> Before<'a> {
     }
 
     async fn manifest(&self, list: &List) -> Result<Option<Manifest>, Failure> {
-        repository::manifest(self.client, &list.repository, list.selector.clone()).await
+        let selector = list.selector.clone();
+        Ok(self
+            .client
+            .find_manifest(&list.repository, selector)
+            .await?)
     }
 }
 

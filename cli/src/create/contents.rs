@@ -38,10 +38,5 @@ impl Files {
 
 /// A file whose content is at hand.
 pub(super) fn at_hand(path: Href, content: Vec<u8>) -> (File, Option<Local>) {
-    let file = File {
-        path,
-        digest: Digest::of(&content),
-        size: content.len() as u64,
-    };
-    (file, Some(Local::Bytes(content.into())))
+    (File::of(path, &content), Some(Local::Bytes(content.into())))
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use ocirepo_rpm::create::{Change, records, select};
-use ocirepo_rpm::repomd::{Record, Repomd};
+use ocirepo_rpm::repomd::Repomd;
 use ocirepo_rpm::write;
 
 use super::file::{Compression, Written};
@@ -47,20 +47,13 @@ impl Local {
             extended: self.extended.then_some(None),
             ..Olds::default()
         })?;
-        let added = selection.added.iter();
-        let added = added.filter_map(|at| scanned.new.get(*at));
-        let date = records::date(None, self.date, added.map(|new| &new.entry));
-        let dated = |written: &Written| Record {
-            timestamp: Some(date),
-            ..written.record.clone()
+        let date = records::date(None, self.date, selection.coming(&scanned.new));
+        let records = |written: &[Written]| {
+            let records = written.iter().map(|written| written.record.clone());
+            records.collect()
         };
-        let of_packages = written.iter().map(dated).collect();
-        let repomd = records::assemble(
-            None,
-            Some(of_packages),
-            given.iter().map(dated).collect(),
-            date,
-        );
+        let of_packages = Some(records(&written));
+        let repomd = records::assemble(None, of_packages, records(&given), date);
         let repodata = directory.join(REPODATA);
         fs::create_dir(&repodata).map_err(|error| cannot("write", &repodata, &error))?;
         for Written { record, file } in written.iter().chain(&given) {

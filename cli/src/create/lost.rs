@@ -7,6 +7,7 @@ use ocirepo::reference::{Reference, Selector, Tag};
 use ocirepo_native::Client;
 use ocirepo_native::publish::lost;
 use ocirepo_rpm::checksum::Checksum;
+use ocirepo_rpm::create::records::is_of_packages;
 use ocirepo_rpm::create::{Entry, Identified, New};
 use ocirepo_rpm::error::MetadataError;
 use ocirepo_rpm::filelists::Filelists;
@@ -14,7 +15,6 @@ use ocirepo_rpm::layout::format::PARENT;
 use ocirepo_rpm::layout::{Layout, tags};
 use ocirepo_rpm::limits::Limits;
 use ocirepo_rpm::metadata;
-use ocirepo_rpm::native::Part;
 use ocirepo_rpm::other::Other;
 use ocirepo_rpm::primary::Primary;
 use ocirepo_rpm::publish::Destination;
@@ -233,10 +233,7 @@ async fn warn_of_others(
 ) -> Result<(), Failure> {
     let records = |before: &Before<'_>| -> BTreeMap<String, Checksum> {
         let records = before.snapshot.repomd().records.iter();
-        let records = records.filter(|record| {
-            let kind = record.kind.trim_end_matches("_db").trim_end_matches("_zck");
-            Part::of_kind(kind).is_none() && kind != "filelists-ext"
-        });
+        let records = records.filter(|record| !is_of_packages(&record.kind));
         let records = records.map(|record| (record.kind.clone(), record.checksum));
         records.collect()
     };

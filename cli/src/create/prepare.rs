@@ -108,10 +108,10 @@ impl Request<'_> {
         let mut metadata = self
             .metadata(before.as_ref(), &old, &selection, native)
             .await?;
-        let (prepared, packages) = (Sources::new(), self.packages(&old, &selection));
+        let packages = self.entries(&old, &selection).map(Into::into).collect();
         let mut files = Files {
             files: Vec::new(),
-            sources: prepared,
+            sources: Sources::new(),
         };
         let mut catalogue = match native {
             true => Some(self.catalogue(&mut files, before.as_ref(), &mut metadata, &selection)?),
@@ -175,15 +175,11 @@ impl Request<'_> {
             });
         }
         let date = self.date_of(repomd, old, selection);
-        let dated = |record: Record| Record {
-            timestamp: Some(date),
-            ..record
-        };
         let of_packages = written.as_ref().map(|written| {
             let records = written.iter().map(|written| written.record.clone());
-            records.map(dated).collect()
+            records.collect()
         });
-        let repomd = records::assemble(repomd, of_packages, given().map(dated).collect(), date);
+        let repomd = records::assemble(repomd, of_packages, given().collect(), date);
         let written = written.into_iter().flatten().chain(self.given.clone());
         Ok(Metadata {
             raw: write::repomd(&repomd).into_bytes(),
@@ -199,8 +195,7 @@ impl Request<'_> {
         let Some(repomd) = repomd else { return false };
         let compressed_so = |wanted| {
             let records = repomd.records.iter();
-            let mut records =
-                records.filter(|record| ["primary", "filelists", "other"].contains(&&*record.kind));
+            let mut records = records.filter(|record| Part::of_kind(&record.kind).is_some());
             records.all(|record| Compression::of(record) == Some(wanted))
         };
         selection.is_unchanged()
@@ -247,26 +242,18 @@ impl Request<'_> {
     }
 
     fn date_of(&self, repomd: Option<&Repomd>, old: &[Entry], selection: &Selection) -> u64 {
-        let kept = old.iter().zip(&selection.old);
-        let kept = kept.filter(|(_, fate)| **fate == Fate::In);
-        let added = selection.added.iter();
-        let added = added.filter_map(|at| self.scanned.new.get(*at));
-        let packages = kept
-            .map(|(entry, _)| entry)
-            .chain(added.map(|new| &new.entry));
         let repomd = repomd.filter(|_| !self.date_is_final);
-        records::date(repomd, self.date, packages)
+        records::date(repomd, self.date, self.entries(old, selection))
     }
 
-    /// What the plan wants to know of packages.
-    fn packages(&self, old: &[Entry], selection: &Selection) -> Vec<publish::Package> {
-        let kept = old.iter().zip(&selection.old);
-        let kept = kept.filter(|(_, fate)| **fate == Fate::In);
-        let added = selection.added.iter();
-        let added = added.filter_map(|at| self.scanned.new.get(*at));
-        kept.map(|(entry, _)| entry.into())
-            .chain(added.map(|new| (&new.entry).into()))
-            .collect()
+    /// The packages of the new snapshot.
+    fn entries<'a>(
+        &'a self,
+        old: &'a [Entry],
+        selection: &'a Selection,
+    ) -> impl Iterator<Item = &'a Entry> {
+        let coming = selection.coming(&self.scanned.new);
+        selection.staying(old).chain(coming)
     }
 
     async fn add_metadata(
@@ -372,11 +359,8 @@ impl Request<'_> {
         selection: &Selection,
     ) -> Result<(), Failure> {
         if let Some(before) = before {
-            for (entry, fate) in old.iter().zip(&selection.old) {
-                if *fate == Fate::In {
-                    let file = before.package(entry).await?;
-                    files.add(file.path, file.digest, file.size, None);
-                }
+            for entry in selection.staying(old) {
+                files.files.push(before.package(entry).await?);
             }
         }
         for at in &selection.added {
@@ -413,9 +397,7 @@ impl Request<'_> {
             let local = Local::File(local.clone());
             files.add(path.clone(), file.digest, file.size, Some(local));
         }
-        for file in others.into_values() {
-            files.add(file.path, file.digest, file.size, None);
-        }
+        files.files.extend(others.into_values());
         Ok(())
     }
 
@@ -427,12 +409,11 @@ impl Request<'_> {
             olds.map(|(entry, _)| entry.nevra.clone())
         };
         let outdated = news().filter(|(_, fate)| **fate == Fate::Outdated);
-        let added = selection.added.iter();
-        let added = added.filter_map(|at| self.scanned.new.get(*at));
+        let added = selection.coming(&self.scanned.new);
         Summary {
             packages: selection.count(),
             known: news().filter(|(_, fate)| **fate == Fate::Known).count(),
-            added: added.map(|new| new.entry.nevra.clone()).collect(),
+            added: added.map(|entry| entry.nevra.clone()).collect(),
             removed: of(Fate::Removed).collect(),
             replaced: of(Fate::Replaced).collect(),
             outdated: of(Fate::Outdated)

@@ -24,7 +24,8 @@ pub fn is_of_packages(kind: &str) -> bool {
 /// other subjects.
 ///
 /// Records about packages come first, as they were written; the others by type, whatever
-/// the order they came in. Without `packages`, what was before about packages is kept.
+/// the order they came in. Without `packages`, what was before about packages is kept. What
+/// is new has the date.
 pub fn assemble(
     before: Option<&Repomd>,
     packages: Option<Vec<Record>>,
@@ -39,10 +40,17 @@ pub fn assemble(
             .iter()
             .any(|given| subject(&given.kind) == subject(&record.kind))
     };
+    let dated = |record| Record {
+        timestamp: Some(date),
+        ..record
+    };
     let mut others: Vec<Record> = others.into_iter().filter(replaced).cloned().collect();
-    others.extend(given);
+    others.extend(given.into_iter().map(dated));
     others.sort_by(|a, b| a.kind.cmp(&b.kind));
-    let mut records = packages.unwrap_or_else(|| of_packages.into_iter().cloned().collect());
+    let mut records = match packages {
+        Some(packages) => packages.into_iter().map(dated).collect(),
+        None => of_packages.into_iter().cloned().collect::<Vec<_>>(),
+    };
     records.extend(others);
     Repomd {
         revision: Some(date.to_string()),

@@ -76,6 +76,19 @@ impl Selection {
     pub fn is_unchanged(&self) -> bool {
         self.added.is_empty() && self.kept() == self.old.len()
     }
+
+    /// The old packages that stay, in their order.
+    pub fn staying<'a>(&'a self, old: &'a [Entry]) -> impl Iterator<Item = &'a Entry> {
+        let old = old.iter().zip(&self.old);
+        old.filter(|(_, fate)| **fate == Fate::In)
+            .map(|(entry, _)| entry)
+    }
+
+    /// The new packages that come, in the order of [`Selection::added`].
+    pub fn coming<'a>(&'a self, new: &'a [New]) -> impl Iterator<Item = &'a Entry> {
+        let new = self.added.iter().filter_map(|at| new.get(*at));
+        new.map(|new| &new.entry)
+    }
 }
 
 /// Decides which packages a repository has after a change.

@@ -100,6 +100,17 @@ pub struct File {
     pub size: u64,
 }
 
+impl File {
+    /// The file with this content.
+    pub fn of(path: Href, content: &[u8]) -> Self {
+        Self {
+            path,
+            digest: Digest::of(content),
+            size: content.len() as u64,
+        }
+    }
+}
+
 /// A package that `primary` lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Package {

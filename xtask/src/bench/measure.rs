@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use ocirepo_e2e::process::peak_memory;
+
 /// How often a running program is looked at.
 const PERIOD: Duration = Duration::from_millis(10);
 
@@ -44,7 +46,7 @@ pub(crate) fn run(command: &mut Command, output: &Path) -> io::Result<(String, C
     // What is printed there is little, so it may wait until the end.
     let status = loop {
         // The kernel's own high-water mark; a look missed only what came after it.
-        if let Some(found) = memory(child.id()) {
+        if let Some(found) = peak_memory(child.id()) {
             peak = found.max(peak);
         }
         if let Some(found) = processor(child.id()) {
@@ -74,16 +76,6 @@ pub(crate) fn run(command: &mut Command, output: &Path) -> io::Result<(String, C
         traffic,
     };
     Ok((printed, cost))
-}
-
-/// The most memory a process had resident until now, in bytes.
-pub(crate) fn memory(id: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes * 1024)
 }
 
 /// The processor time a process took until now, in seconds.

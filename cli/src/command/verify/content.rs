@@ -113,7 +113,11 @@ async fn read(
     let record = record.clone();
     tokio::task::spawn_blocking(move || {
         if whole {
-            return hash(&mut content, &record);
+            let found = repository::checksum(&mut content, record.checksum.kind())?;
+            return match found == record.checksum {
+                true => Ok(()),
+                false => Err(Failure::verification("it is not what repomd.xml says")),
+            };
         }
         let mut opened = metadata::open(&record, content, Limits::default())?;
         io::copy(&mut opened, &mut io::sink()).map_err(Failure::verification)?;
@@ -121,22 +125,6 @@ async fn read(
     })
     .await
     .map_err(Failure::failed)?
-}
-
-fn hash(file: &mut dyn io::Read, record: &Record) -> Result<(), Failure> {
-    let mut hasher = ocirepo_rpm::checksum::ChecksumHasher::new(record.checksum.kind())
-        .map_err(Failure::verification)?;
-    let mut piece = vec![0; 64 * 1024];
-    loop {
-        match file.read(&mut piece)? {
-            0 => break,
-            count => hasher.update(piece.get(..count).unwrap_or_default()),
-        }
-    }
-    match hasher.finish() == record.checksum {
-        true => Ok(()),
-        false => Err(Failure::verification("it is not what repomd.xml says")),
-    }
 }
 
 /// The manifests below the root, which readers may need.
@@ -151,7 +139,7 @@ async fn children(
     let place = snapshot.repository();
     let digests: BTreeMap<Digest, ()> = root.children().iter().map(|c| (c.digest, ())).collect();
     let pulls = digests.into_keys().map(|digest| async move {
-        let found = repository::manifest(client, place, digest.into()).await;
+        let found = client.find_manifest(place, digest).await;
         (digest, found)
     });
     let mut pulls = stream::iter(pulls.collect::<Vec<_>>()).buffered(AT_ONCE);
