@@ -20,7 +20,7 @@ use report::Report;
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
-  setup                 install what the lab needs: Debian packages, a Python environment
+  setup                 install what the lab needs: Debian packages, a Python environment, Node
   demo [ARGS]           publish a sample repository to an embedded registry, read it back, serve it
   test                  every check and every test, against real servers and clients
   check                 formatting, lints, docs, dependencies, targets, packaging; no services

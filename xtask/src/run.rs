@@ -38,6 +38,28 @@ pub(crate) fn program<'a>(name: &str, arguments: impl IntoIterator<Item = &'a st
     command
 }
 
+/// `node`, `npm` or another program that runs on Node, where that of the lab counts before the
+/// machine's own.
+pub(crate) fn node_program<'a>(
+    name: &str,
+    arguments: impl IntoIterator<Item = &'a str>,
+) -> Command {
+    let ours = lab_dir().join("node/node_modules/.bin");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = ours.join(name);
+    let mut command = if found.exists() {
+        program(&found.to_string_lossy(), arguments)
+    } else {
+        program(name, arguments)
+    };
+    let paths = std::iter::once(ours).chain(std::env::split_paths(&path));
+    // Only a path with a colon in it cannot be put together with others.
+    if let Ok(path) = std::env::join_paths(paths) {
+        command.env("PATH", path);
+    }
+    command
+}
+
 /// Runs to the end with our own output; an exit code other than 0 is a failure.
 pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     let shown = show(command);

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::report::{Failure, Outcome, Report};
-use crate::run::{lab_dir, output, program, run, succeeds, which};
+use crate::run::{lab_dir, node_program, output, program, run, succeeds, which};
 
 /// What must be found, and the Debian package that brings it.
 const NEEDED: &[(Needed, &str)] = &[
@@ -35,12 +35,23 @@ const NEEDED: &[(Needed, &str)] = &[
         "ca-certificates",
     ),
     (Needed::Program("python3"), "python3"),
+    (Needed::Program("node"), "nodejs"),
+    (Needed::Program("npm"), "npm"),
+    (Needed::Program("chromium"), "chromium"),
+    (Needed::Program("chromedriver"), "chromium-driver"),
     // The fuzz targets link libFuzzer, which is compiled with them.
     (Needed::Program("c++"), "g++"),
 ];
 
 /// What `pip` installs: the version every test was seen to pass with.
 const PYTHON: &[&str] = &["oras==0.2.43"];
+
+/// The oldest Node that the packages for browsers promise to run with.
+const OLDEST_NODE: u32 = 20;
+
+/// What is installed where Debian's own Node is older than that.
+const NODE: &str = "20.20.2";
+const NPM: &str = "10.9.4";
 
 enum Needed {
     Program(&'static str),
@@ -60,6 +71,7 @@ impl Needed {
 pub(crate) fn all(report: &mut Report) {
     if report.step("setup: Debian packages", debian_packages) {
         report.step("setup: zypper", zypper_unpacked);
+        report.step("setup: Node", node);
         report.step("setup: Python environment", python_environment);
     }
 }
@@ -143,6 +155,54 @@ fn zypper_unpacked() -> Result<Outcome, Failure> {
     run(program("apt-get", ["-qq", "download", "zypper"]).current_dir(&to))?;
     let unpack = "dpkg-deb --extract zypper_*.deb . && rm zypper_*.deb";
     run(program("sh", ["-c", unpack]).current_dir(&to))?;
+    Ok(Outcome::Done)
+}
+
+/// A Node of our own in the lab, where the machine's is too old. npm brings it, as it brings
+/// everything else of that world.
+fn node() -> Result<Outcome, Failure> {
+    let major = |version: &str| -> Option<u32> {
+        let version = version.trim().strip_prefix('v')?;
+        version.split('.').next()?.parse().ok()
+    };
+    let version = output(&mut node_program("node", ["--version"]))?;
+    if major(&version).is_some_and(|major| major >= OLDEST_NODE) {
+        println!("    nothing is missing");
+        return Ok(Outcome::Done);
+    }
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        other => {
+            return Err(format!(
+                "Node {} is too old, and there is none to bring for {other}; install Node \
+                 {OLDEST_NODE} or later by hand",
+                version.trim()
+            ));
+        }
+    };
+    let to = lab_dir().join("node");
+    std::fs::create_dir_all(&to)
+        .map_err(|error| format!("could not make {}: {error}", to.display()))?;
+    let (to, node) = (
+        to.to_string_lossy(),
+        format!("node-linux-{architecture}@{NODE}"),
+    );
+    let npm = format!("npm@{NPM}");
+    run(&mut program(
+        "npm",
+        [
+            "install",
+            "--prefix",
+            &to,
+            "--no-audit",
+            "--no-fund",
+            &node,
+            &npm,
+        ],
+    ))?;
+    let version = output(&mut node_program("node", ["--version"]))?;
+    println!("    Node {}", version.trim());
     Ok(Outcome::Done)
 }
 
