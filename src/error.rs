@@ -49,6 +49,34 @@ pub enum ErrorKind {
     Cancelled,
 }
 
+impl ErrorKind {
+    /// The kind as a word, for logs and for languages without this enum: in lower case
+    /// with hyphens, such as `not-found`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotFound => "not-found",
+            Self::Unauthorized => "unauthorized",
+            Self::Denied => "denied",
+            Self::UntrustedRealm => "untrusted-realm",
+            Self::RateLimited => "rate-limited",
+            Self::Unavailable => "unavailable",
+            Self::Network => "network",
+            Self::Tls => "tls",
+            Self::Corrupt => "corrupt",
+            Self::TooLarge => "too-large",
+            Self::InvalidResponse => "invalid-response",
+            Self::Capability => "capability",
+            Self::Redirect => "redirect",
+            Self::Conflict => "conflict",
+            Self::Refused => "refused",
+            Self::Unsupported => "unsupported",
+            Self::SourceChanged => "source-changed",
+            Self::Local => "local",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// One entry of the `errors` list that registries send.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RegistryError {
