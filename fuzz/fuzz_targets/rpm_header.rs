@@ -1,6 +1,3 @@
 #![no_main]
 
-#[path = "../../rpm/tests/corpus/rpm_header.rs"]
-mod property;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| property::check(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| ocirepo_checks::rpm_header::check(data));

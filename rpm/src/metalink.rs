@@ -120,10 +120,12 @@ pub fn mirrorlist(raw: &[u8]) -> Result<Vec<String>, MetadataError> {
 
 /// A URL that may be a repository's, with a slash at its end.
 fn base_url(url: &str) -> Option<String> {
-    let scheme = url.get(..url.find("://")?)?;
+    let (scheme, rest) = url.split_once("://")?;
     let fits = ["http", "https"]
         .iter()
-        .any(|known| scheme.eq_ignore_ascii_case(known));
+        .any(|known| scheme.eq_ignore_ascii_case(known))
+        && !rest.starts_with('/')
+        && !rest.is_empty();
     let odd = |c: char| c.is_control() || c.is_whitespace();
     if !fits || url.len() > MAX_URL || url.contains(odd) {
         return None;

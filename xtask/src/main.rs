@@ -5,6 +5,7 @@
 mod bench;
 mod check;
 mod demo;
+mod fuzz;
 mod package;
 mod report;
 mod run;
@@ -30,6 +31,8 @@ usage: cargo xtask <command>
                         what publishing, updating and reading a synthetic repository costs
   bench createrepo [--packages N]
                         how long making metadata takes, beside createrepo_c
+  fuzz --seconds N [TARGET]...
+                        each fuzz target, or those named, for N seconds of CPU time
   package [PROGRAM]     a .deb and an .rpm in target/package, of a release build or of PROGRAM
   core-dependencies     write docs/core-dependencies.txt anew, after a deliberate change";
 
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         ("check", []) => check::all(&mut report),
         ("e2e", [] | [_]) => test::e2e_alone(&mut report, rest.first().map(String::as_str)),
         ("conformance", []) => test::conformance_alone(&mut report),
+        ("fuzz", rest) => fuzz::fuzz(&mut report, rest),
         ("package", []) => package::all(&mut report),
         ("package", [built]) => package::of(&mut report, std::path::Path::new(built)),
         ("core-dependencies", []) => check::rewrite_core_dependencies(&mut report),

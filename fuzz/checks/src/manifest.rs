@@ -1,0 +1,44 @@
+//! Manifests: what is accepted is kept to the byte, and written anew says the same.
+
+use ocirepo::manifest::{Body, Manifest};
+use ocirepo::media_type;
+use ocirepo::platform::Platform;
+
+/// The first byte chooses the `Content-Type`.
+pub fn check(data: &[u8]) {
+    let Some((choice, raw)) = data.split_first() else {
+        return;
+    };
+    let content_type = match choice % 6 {
+        5 => None,
+        4 => Some("application/json"),
+        at => media_type::MANIFESTS.get(usize::from(at)).copied(),
+    };
+    let manifest = match Manifest::parse(content_type, raw.to_vec()) {
+        Ok(manifest) => manifest,
+        Err(error) => {
+            assert!(error.to_string().starts_with("cannot read manifest: "));
+            return;
+        }
+    };
+    assert_eq!(manifest.raw(), raw);
+    assert!(content_type.is_none_or(|sent| media_type::same(sent, manifest.media_type())));
+    assert!(manifest.blobs().count() == 0 || manifest.children().is_empty());
+    for descriptor in manifest.blobs().chain(manifest.children()) {
+        if let Some(Ok(content)) = descriptor.embedded() {
+            assert_eq!(content.len() as u64, descriptor.size);
+        }
+    }
+    let wanted = Platform::new("linux", "arm64");
+    let written = match manifest.body().clone() {
+        Body::Image(image) => image.to_manifest(),
+        Body::Index(index) => {
+            if let Some(chosen) = index.select(&wanted) {
+                assert!(index.manifests.contains(chosen));
+            }
+            index.to_manifest()
+        }
+    };
+    let again = Manifest::parse(None, written.raw().to_vec()).expect("what was written is legal");
+    assert_eq!(again.body(), manifest.body());
+}
