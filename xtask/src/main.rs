@@ -4,12 +4,14 @@
 
 mod bench;
 mod check;
+mod claims;
 mod demo;
 mod fuzz;
 mod package;
 mod report;
 mod run;
 mod setup;
+mod supply;
 mod test;
 mod totals;
 mod wasm;

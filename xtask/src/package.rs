@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::report::{Failure, Outcome, Report};
 use crate::run::{cargo, output, program, root, run, target_dir};
+use crate::supply;
 
 /// Where the plugin is in the `.deb`. What is in the `.rpm` is linked from the directory of the
 /// Python that is there, whose name has its version.
@@ -50,6 +51,9 @@ const COMPLETIONS: &[(&str, &str)] = &[
     ("zsh", "usr/share/zsh/vendor-completions/_ocirepo"),
 ];
 
+/// The software bill of materials, among the documentation of each package.
+const BILL: &str = "ocirepo.cdx.json";
+
 /// What a person changes, which no upgrade overwrites.
 const CONFIGURATION: [&str; 2] = ["/etc/dnf/plugins/ocirepo.conf", "/etc/ocirepo/serve.toml"];
 
@@ -76,6 +80,9 @@ pub(crate) fn all(report: &mut Report) {
 /// Packages a program that is built already, and looks at what came out.
 pub(crate) fn of(report: &mut Report, built: &Path) {
     let to = target_dir().join("package");
+    report.step("package: bill of materials", || {
+        supply::bill(built, &to.join(BILL))
+    });
     report.step("package: .deb", || {
         let package = deb(built, &to)?;
         try_deb(&package, &to.join("root-deb"))?;
@@ -109,6 +116,10 @@ fn stage(built: &Path, tree: &Path, plugins: &str) -> Result<(), Failure> {
         put(&root().join(from), &tree.join(to), 0o644)?;
     }
     directory(&tree.join("etc/ocirepo/serve.d"))?;
+    if let Some(package) = tree.parent() {
+        let bill = package.join(BILL);
+        put(&bill, &tree.join("usr/share/doc/ocirepo").join(BILL), 0o644)?;
+    }
     let built = built.to_string_lossy();
     let manuals = tree.join("usr/share/man/man1");
     directory(&manuals)?;
