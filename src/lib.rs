@@ -14,7 +14,7 @@
 //! 1. **Values.** What registries are asked for and what they hold:
 //!    [`reference`](mod@reference) (`ghcr.io/me/repo:el9`, `oci://…`), [`digest`],
 //!    [`descriptor`], [`manifest`], [`platform`], [`media_type`]. What HTTP carries around
-//!    them: [`auth`] (challenges, scopes, realms), [`link`], [`range`], [`retry_after`].
+//!    them: [`auth`] (challenges, scopes, realms), [`link`], [`redirect`], [`range`], [`retry_after`].
 //!    And [`endpoint`]: for every endpoint of the specification a function that builds the
 //!    request and one that reads the response.
 //! 2. **Operations.** What a caller wants may take many requests. Each [`operation`] is a
@@ -87,7 +87,7 @@ pub mod media_type;
 pub mod operation;
 pub mod platform;
 pub mod range;
-mod redirect;
+pub mod redirect;
 pub mod reference;
 pub mod retry;
 pub mod retry_after;

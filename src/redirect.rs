@@ -1,4 +1,6 @@
 //! Where a redirect or an upload location may lead, and with which credentials.
+//!
+//! A session asks these itself. They are public for hosts that pass requests of others on.
 
 use http::{Method, StatusCode};
 use url::Url;
@@ -9,17 +11,21 @@ use crate::link;
 use crate::reference::Registry;
 
 /// The most redirects one request follows.
-pub(crate) const MOST_REDIRECTS: u8 = 10;
+pub const MOST_REDIRECTS: u8 = 10;
 
 /// Whether a request to `url` may carry what was issued for `registry`: only when
 /// scheme, host and port are those of its API. Everything that attaches an
 /// `Authorization` asks here.
-pub(crate) fn may_authorize(registry: &Registry, url: &Url) -> bool {
+pub fn may_authorize(registry: &Registry, url: &Url) -> bool {
     registry.base().origin() == url.origin()
 }
 
 /// Where the response sends this request, if anywhere.
-pub(crate) fn follow(method: &Method, from: &Url, head: &Head) -> Result<Option<Url>, Error> {
+///
+/// # Errors
+/// When it leads from https to http or to another scheme, holds a user name, is no URL, or is
+/// missing.
+pub fn follow(method: &Method, from: &Url, head: &Head) -> Result<Option<Url>, Error> {
     let safe = *method == Method::GET || *method == Method::HEAD;
     let redirects = match head.status {
         StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => true,

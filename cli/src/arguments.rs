@@ -93,6 +93,7 @@ pub(crate) enum Command {
     Login(command::login::Command),
     Logout(command::logout::Command),
     Doctor(command::doctor::Command),
+    Inspect(command::inspect::Command),
     Serve(command::serve::Command),
     Dnf(command::dnf::Command),
     Registry(command::registry::Command),

@@ -12,6 +12,7 @@ pub(crate) mod files;
 pub(crate) mod get;
 pub(crate) mod import;
 pub(crate) mod info;
+pub(crate) mod inspect;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod ls;
@@ -60,6 +61,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Dnf(command) => block_on(dnf::run(command, &global)),
         Command::Doctor(command) => block_on(doctor::run(command, &global)),
         Command::Logout(command) => block_on(logout::run(command, &global)),
+        Command::Inspect(command) => block_on(inspect::run(command, &global)),
         Command::Serve(command) => block_on(serve::run(command, &global)),
         Command::Registry(command) => block_on(registry::run(command, &global)),
         Command::Demo(command) => block_on(demo::run(command, &global)),

@@ -16,9 +16,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::exit::{Exit, Failure};
+use crate::inspect::{self, Assets};
 use crate::publishing::Publishing;
 use crate::registry_server::{Options as RegistryOptions, RegistryServer};
 use crate::repository::{self, Located};
+use crate::serve::allow::AllowList;
 use crate::signing::Signers;
 use crate::{publish, serve};
 
@@ -29,6 +31,8 @@ const KEY: &str = "RPM-GPG-KEY-demo";
 pub(crate) struct Demo {
     pub(crate) registry: RegistryServer,
     pub(crate) bridge: serve::Running,
+    /// The inspector, where the program has its page.
+    pub(crate) inspector: Option<inspect::Running>,
     /// What was seen to work, in words.
     pub(crate) checks: Vec<String>,
     /// Where the repository is, as clients of registries write it.
@@ -132,7 +136,16 @@ pub(crate) async fn start(
         }
         check(format!("served http://{local}{base}/ byte for byte"));
     }
+    let inspector = match Assets::embedded() {
+        Some(assets) => {
+            let inspector = inspector(assets, address, &location, &client).await?;
+            check(format!("the inspector shows it at {}", inspector.url()));
+            Some(inspector)
+        }
+        None => None,
+    };
     Ok(Demo {
+        inspector,
         base_url: format!("http://{local}/{address}/demo/repo:el9/"),
         key: source.join(KEY),
         registry,
@@ -140,6 +153,37 @@ pub(crate) async fn start(
         checks,
         location,
     })
+}
+
+/// The inspector with the repository open, which was seen to answer.
+async fn inspector(
+    assets: Assets,
+    registry: SocketAddr,
+    location: &Location,
+    client: &Client,
+) -> Result<inspect::Running, Failure> {
+    let mut allow = AllowList::default();
+    allow.prefix(&format!("{registry}/demo"))?;
+    let options = inspect::Options {
+        assets,
+        open: Some(location.to_string()),
+        allow,
+        client: client.clone(),
+        credentials: false,
+        names: Vec::new(),
+    };
+    let listener = serve::socket::listen((Ipv4Addr::LOCALHOST, 0).into()).await?;
+    let inspector = inspect::start(options, listener)?;
+    let (local, home) = (inspector.local(), inspector.home());
+    get(local, &home).await?;
+    let tags = format!("{home}gateway/{registry}/v2/demo/repo/tags/list");
+    let tags = get(local, &tags).await?;
+    if !String::from_utf8_lossy(&tags).contains("el9") {
+        return Err(Failure::failed(
+            "the gateway of the inspector has no tags of the repository",
+        ));
+    }
+    Ok(inspector)
 }
 
 fn new_key() -> Result<SecretKey, Failure> {
@@ -250,7 +294,7 @@ async fn get(address: SocketAddr, path: &str) -> Result<Vec<u8>, Failure> {
             .unwrap_or_default();
         let line = String::from_utf8_lossy(line);
         return Err(Failure::failed(format!(
-            "the bridge answered {line} for {path}"
+            "{address} answered {line} for {path}"
         )));
     }
     let body = end.and_then(|end| answer.get(end + 4..));

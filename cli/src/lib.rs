@@ -14,6 +14,7 @@ mod download;
 mod exit;
 mod http_server;
 mod import;
+mod inspect;
 mod output;
 mod place;
 mod publish;

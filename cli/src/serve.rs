@@ -1,14 +1,14 @@
 //! The bridge: RPM repositories in registries over plain HTTP, for clients that know
 //! nothing of registries. `docs/serve.md` is its contract.
 
-mod allow;
+pub(crate) mod allow;
 mod body;
 mod bridge;
 mod date;
 mod door;
 mod file;
 mod flight;
-mod guard;
+pub(crate) mod guard;
 pub(crate) mod handed;
 mod history;
 mod metrics;
@@ -16,7 +16,7 @@ mod range;
 pub(crate) mod settings;
 mod snapshots;
 pub(crate) mod socket;
-mod state;
+pub(crate) mod state;
 mod target;
 
 use std::collections::HashMap;

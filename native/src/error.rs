@@ -63,6 +63,13 @@ pub enum Error {
         /// The sequence number of the source.
         new: u64,
     },
+    /// A request that is passed on got no answer.
+    Relay {
+        /// What it comes to.
+        kind: ErrorKind,
+        /// Where the request went, and what the layers below said.
+        message: String,
+    },
     /// What was asked for cannot be done, as the message says.
     Impossible(String),
     /// What was asked for is not there, though no registry said so.
@@ -125,6 +132,7 @@ impl Error {
     pub fn kind(&self) -> Option<ErrorKind> {
         match self {
             Self::Registry(error) | Self::Connection { error, .. } => Some(error.kind()),
+            Self::Relay { kind, .. } => Some(*kind),
             Self::NotFound(_) => Some(ErrorKind::NotFound),
             _ => None,
         }
@@ -194,7 +202,9 @@ impl fmt::Display for Error {
                 "{place} is at snapshot {has}, the source at {new}: that would lead its readers \
                  back; see where {has} came from, or allow it with --allow-rollback"
             ),
-            Self::NotFound(message) | Self::Impossible(message) => f.write_str(message),
+            Self::NotFound(message) | Self::Impossible(message) | Self::Relay { message, .. } => {
+                f.write_str(message)
+            }
             Self::Config {
                 place,
                 line,

@@ -11,13 +11,14 @@ use crate::command::serve::nobody;
 use crate::demo::{self, Demo};
 use crate::exit::Failure;
 use crate::http_server::interrupted;
+use crate::inspect;
 use crate::output::Out;
 use crate::output::style::{self, Stream};
 
 /// Show the whole way of a repository, on this machine alone
 ///
 /// Starts a registry, builds and signs a small repository, publishes it, reads it back,
-/// verifies it, and serves it to dnf until Ctrl-C.
+/// verifies it, serves it to dnf and shows it in the inspector until Ctrl-C.
 #[derive(Debug, Args)]
 pub(crate) struct Command {
     /// Exit after the checks
@@ -55,6 +56,7 @@ pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure
             "location": demo.location.to_string(),
             "baseurl": demo.base_url,
             "key": demo.key,
+            "inspector": demo.inspector.as_ref().map(inspect::Running::url),
         }))?;
     } else {
         out.line(format!("\n{} checks passed.", demo.checks.len()))?;
@@ -65,9 +67,15 @@ pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure
         }
         out.flush()?;
         drop(out);
+        if let Some(inspector) = &demo.inspector {
+            inspector.show();
+        }
         stop.await;
     } else {
         out.flush()?;
+    }
+    if let Some(inspector) = demo.inspector {
+        inspector.stop().await;
     }
     demo.bridge.stop().await;
     demo.registry.stop().await;
@@ -79,6 +87,7 @@ fn next_steps(out: &mut Out, demo: &Demo) -> std::io::Result<()> {
         location,
         base_url,
         key,
+        inspector,
         ..
     } = demo;
     let key = key.display();
@@ -88,6 +97,9 @@ fn next_steps(out: &mut Out, demo: &Demo) -> std::io::Result<()> {
         "  ocirepo get {location} ocirepo-hello --key {key}"
     ))?;
     out.line(format!("  ocirepo tags {location}"))?;
+    if let Some(inspector) = inspector {
+        out.line(format!("\nIn a browser:\n\n  {}", inspector.url()))?;
+    }
     out.line("\nand, as root, with dnf as it is:\n")?;
     out.line(format!(
         "  dnf --repofrompath demo,{base_url} --repo demo \\\n      \

@@ -8,7 +8,7 @@ use crate::exit::Failure;
 
 /// Repositories and prefixes that were named.
 #[derive(Clone, Debug, Default)]
-pub(super) struct AllowList(Vec<Rule>);
+pub(crate) struct AllowList(Vec<Rule>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Rule {
@@ -21,7 +21,7 @@ struct Rule {
 
 impl AllowList {
     /// Adds one repository, at every tag.
-    pub(super) fn repository(&mut self, repository: &Repository) {
+    pub(crate) fn repository(&mut self, repository: &Repository) {
         self.0.push(Rule {
             registry: repository.registry.clone(),
             name: repository.name().to_owned(),
@@ -29,9 +29,17 @@ impl AllowList {
         });
     }
 
+    /// Adds a repository and those below it, as the layout `tree` has them.
+    pub(crate) fn below(&mut self, repository: &Repository) {
+        self.repository(repository);
+        if let Some(rule) = self.0.last_mut() {
+            rule.below = true;
+        }
+    }
+
     /// Adds `[oci://|oci+http://]REGISTRY[/PREFIX]`: the repository of that name and all
     /// below it, or all of the registry.
-    pub(super) fn prefix(&mut self, text: &str) -> Result<(), Failure> {
+    pub(crate) fn prefix(&mut self, text: &str) -> Result<(), Failure> {
         let refuse = |error: &dyn fmt::Display| Failure::usage(format!("--allow {text}: {error}"));
         let (scheme, rest) = text.split_once("://").unwrap_or(("oci", text));
         let rest = rest.trim_end_matches('/');
@@ -64,12 +72,33 @@ impl AllowList {
         Ok(())
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// The registry whose API is at `HOST[:PORT]`, with the scheme it was named with, and
+    /// whether all of it is allowed.
+    pub(crate) fn registry(&self, authority: &str) -> Option<(&Registry, bool)> {
+        let at = |rule: &&Rule| {
+            let base = rule.registry.base();
+            let host = base.host_str().unwrap_or_default();
+            match base.port() {
+                Some(port) => authority.eq_ignore_ascii_case(&format!("{host}:{port}")),
+                None => authority.eq_ignore_ascii_case(host),
+            }
+        };
+        let rules = || self.0.iter().filter(at);
+        let whole = rules().any(|rule| rule.below && rule.name.is_empty());
+        rules().next().map(|rule| (&rule.registry, whole))
+    }
+
+    /// Whether a repository is allowed, by whatever scheme its registry is named.
+    pub(crate) fn covers(&self, repository: &Repository) -> bool {
+        self.0.iter().any(|rule| rule.covers(repository))
+    }
+
     /// The reference with the scheme its registry was named with, if it is allowed.
-    pub(super) fn admit(&self, reference: &Reference) -> Option<Reference> {
+    pub(crate) fn admit(&self, reference: &Reference) -> Option<Reference> {
         let repository = reference.repository();
         let rule = self.0.iter().find(|rule| rule.covers(repository))?;
         let registry = repository
@@ -87,7 +116,7 @@ impl AllowList {
     }
 
     /// One line for each rule, for people.
-    pub(super) fn lines(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(|rule| match (&*rule.name, rule.below) {
             ("", _) => format!("{}/*", rule.registry),
             (name, true) => format!("{0}/{name}, {0}/{name}/*", rule.registry),
@@ -167,6 +196,30 @@ mod tests {
             .unwrap();
         assert_eq!(admitted.registry().scheme(), Scheme::Http);
         assert_eq!(admitted.tag().unwrap().as_str(), "el9");
+    }
+
+    #[test]
+    fn a_registry_is_found_by_where_its_api_is() {
+        let list = list(&[
+            "oci+http://r.example:5000/me",
+            "docker.io",
+            "127.0.0.1:5000/a",
+        ]);
+        let found = |authority| {
+            let (registry, whole) = list.registry(authority)?;
+            Some((registry.base().to_string(), whole))
+        };
+        assert_eq!(
+            found("R.example:5000"),
+            Some(("http://r.example:5000/".to_owned(), false))
+        );
+        assert_eq!(
+            found("registry-1.docker.io"),
+            Some(("https://registry-1.docker.io/".to_owned(), true))
+        );
+        for other in ["r.example", "docker.io", "127.0.0.1", "r.example:5000.evil"] {
+            assert_eq!(found(other), None, "{other}");
+        }
     }
 
     #[test]

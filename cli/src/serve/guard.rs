@@ -26,12 +26,12 @@ pub(super) struct Guard {
 pub(crate) struct Secret(String);
 
 impl Secret {
-    pub(super) fn new(secret: String) -> Self {
+    pub(crate) fn new(secret: String) -> Self {
         Self(secret)
     }
 
     /// Compares without telling by its duration where the difference is.
-    fn is(&self, presented: &str) -> bool {
+    pub(crate) fn is(&self, presented: &str) -> bool {
         let (a, b) = (self.0.as_bytes(), presented.as_bytes());
         let difference = a.iter().zip(b).fold(0, |all, (a, b)| all | (a ^ b));
         a.len() == b.len() && difference == 0
@@ -63,7 +63,7 @@ impl Guard {
 
     /// The number of the door that lets the client in, or why it is turned away.
     pub(super) fn check(&self, request: &Parts) -> Result<usize, Refusal> {
-        if !self.knows_host(request) {
+        if !knows_host(&self.names, request) {
             return Err(Refusal::Host);
         }
         let mut presented = [AUTHORIZATION, PROXY_AUTHORIZATION]
@@ -84,32 +84,34 @@ impl Guard {
         };
         door.ok_or(Refusal::Secret)
     }
+}
 
-    /// Rebinding works with names only: whoever makes a browser ask for an address gets
-    /// no further than the same-origin policy of that address.
-    fn knows_host(&self, request: &Parts) -> bool {
-        let mut hosts = request.headers.get_all(HOST).iter();
-        let header = match (hosts.next(), hosts.next()) {
-            (Some(host), None) => match Authority::try_from(host.as_bytes()) {
-                Ok(authority) => Some(authority),
-                Err(_) => return false,
-            },
-            (None, None) => None,
-            _ => return false,
-        };
-        // In a request to a proxy the request line counts (RFC 9112, section 3.2.2).
-        let authority = request.uri.authority().or(header.as_ref());
-        let Some(authority) = authority.filter(|authority| !authority.as_str().contains('@'))
-        else {
-            return false;
-        };
-        let host = authority.host().to_ascii_lowercase();
-        let literal = host.trim_start_matches('[').trim_end_matches(']');
-        literal.parse::<IpAddr>().is_ok()
-            || host == "localhost"
-            || host == PROXY_HOST
-            || self.names.contains(&host)
-    }
+/// Whether the request names us: by an address, as localhost, or by one of these names in lower
+/// case.
+///
+/// Rebinding works with names only: whoever makes a browser ask for an address gets
+/// no further than the same-origin policy of that address.
+pub(crate) fn knows_host(names: &[String], request: &Parts) -> bool {
+    let mut hosts = request.headers.get_all(HOST).iter();
+    let header = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => match Authority::try_from(host.as_bytes()) {
+            Ok(authority) => Some(authority),
+            Err(_) => return false,
+        },
+        (None, None) => None,
+        _ => return false,
+    };
+    // In a request to a proxy the request line counts (RFC 9112, section 3.2.2).
+    let authority = request.uri.authority().or(header.as_ref());
+    let Some(authority) = authority.filter(|authority| !authority.as_str().contains('@')) else {
+        return false;
+    };
+    let host = authority.host().to_ascii_lowercase();
+    let literal = host.trim_start_matches('[').trim_end_matches(']');
+    literal.parse::<IpAddr>().is_ok()
+        || host == "localhost"
+        || host == PROXY_HOST
+        || names.contains(&host)
 }
 
 /// The password of Basic credentials.

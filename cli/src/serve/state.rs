@@ -33,7 +33,7 @@ pub(super) fn secret(path: &Path) -> Result<Secret, Failure> {
 }
 
 /// 128 random bits in hex.
-pub(super) fn random() -> Result<String, Failure> {
+pub(crate) fn random() -> Result<String, Failure> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)
         .map_err(|error| Failure::failed(format!("the system gives no random bytes: {error}")))?;

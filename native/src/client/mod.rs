@@ -8,6 +8,8 @@ mod places;
 mod progress;
 mod pull;
 mod push;
+pub mod relay;
+mod token;
 
 use std::collections::BTreeMap;
 use std::ops::Range;

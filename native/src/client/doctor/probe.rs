@@ -4,7 +4,7 @@ use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, LOCATION};
 use http::{HeaderValue, StatusCode, Version};
 use ocirepo::ErrorKind;
 use ocirepo::auth::{Bearer, Credentials, Scope, realm};
-use ocirepo::endpoint::token::{self, Grant};
+use ocirepo::endpoint::token;
 use ocirepo::exchange::{Body, Call, Head};
 use ocirepo::reference::Registry;
 use ocirepo::retry::Cause;
@@ -12,14 +12,12 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::super::Client;
+use super::super::token::token_call;
 use super::Trouble;
 use crate::http::Failure;
 
 /// The most bytes of a body that are looked at. Manifests may have as many.
 const ENOUGH: usize = 4 << 20;
-
-/// What token servers write into their logs.
-const CLIENT_ID: &str = "ocirepo";
 
 /// How the registry lets us in.
 pub(super) enum Access {
@@ -163,22 +161,7 @@ impl<'a> Probe<'a> {
         let trusted = &self.client.inner.config.trusted_realms;
         realm::check(&bearer.realm, self.registry, credentials.is_some(), trusted)?;
         let scopes: Vec<Scope> = scopes.into_iter().collect();
-        let service = bearer.service.as_deref();
-        let call = match credentials {
-            Some(Credentials::IdentityToken { token, .. }) => {
-                let grant = Grant::Refresh(token);
-                token::post(&bearer.realm, service, &scopes, grant, CLIENT_ID)
-            }
-            known => {
-                let name = known.and_then(Credentials::username);
-                let mut call = token::get(&bearer.realm, service, &scopes, name);
-                if let Some(value) = known.and_then(Credentials::basic_header) {
-                    call.headers.insert(AUTHORIZATION, value);
-                }
-                call
-            }
-        };
-        let answer = self.plain(call).await?;
+        let answer = self.plain(token_call(bearer, &scopes, credentials)).await?;
         if !answer.status().is_success() {
             return Err(answer.trouble());
         }
