@@ -4,7 +4,7 @@
  */
 
 /** The views of an opened repository. */
-export const VIEWS = ["packages", "package", "pictures", "changes", "tags", "content"] as const;
+export const VIEWS = ["packages", "package", "pictures", "difference", "tags", "content"] as const;
 
 /** One of them. */
 export type View = (typeof VIEWS)[number];

@@ -11,8 +11,8 @@ export interface Tile {
 }
 
 /**
- * Lays out values, which must come largest first, in an area. The areas of tiles are in
- * proportion to the values, and together they fill it. Values that are not positive get no tile.
+ * Lays out values in an area, best the largest first. The areas of tiles are in proportion to
+ * the values, and together they fill it. Nothing comes after a value that is not positive.
  */
 export function treemap(values: readonly number[], width: number, height: number): Tile[] {
   const tiles: Tile[] = [];
@@ -30,9 +30,12 @@ export function treemap(values: readonly number[], width: number, height: number
     let sum = 0;
     let end = start;
     let worst = Infinity;
+    let [largest, smallest] = [0, Infinity];
     while (end < count) {
       const next = (values[end] as number) * scale;
-      const ratio = worstRatio((values[start] as number) * scale, next, sum + next, side);
+      largest = Math.max(largest, next);
+      smallest = Math.min(smallest, next);
+      const ratio = worstRatio(largest, smallest, sum + next, side);
       if (ratio > worst) break;
       worst = ratio;
       sum += next;
