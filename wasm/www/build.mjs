@@ -45,6 +45,8 @@ await build({
   ...common,
   entryPoints: { worker: join(here, "src/worker/main.ts") },
   alias: { ocirepo: join(resolve(wasm), "ocirepo.js") },
+  // Asked for where the package runs in Node alone.
+  external: ["node:*"],
 });
 await build({ ...common, entryPoints: { app: join(here, "src/style/app.css") } });
 for (const name of ["index.html", "icon.svg"]) cpSync(join(here, "src", name), join(out, name));

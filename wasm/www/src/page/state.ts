@@ -1,7 +1,7 @@
 /** What all views share. */
 
 import { effect, signal } from "@preact/signals";
-import type { Opened } from "../protocol.ts";
+import type { Opened, SignatureState } from "../protocol.ts";
 import { formatHash, parseHash, type Route, type View } from "../lib/route.ts";
 import type { Client } from "./client.ts";
 import { recents, remember, stored } from "./storage.ts";
@@ -11,6 +11,9 @@ export const route = signal<Route>(parseHash(location.hash));
 
 /** The repository that is open. */
 export const opened = signal<Opened | undefined>(undefined);
+
+/** What signatures came to, by the reference they were checked for. */
+export const verdicts = signal<ReadonlyMap<string, SignatureState>>(new Map());
 
 /** References opened before, the last first. */
 export const recent = signal<string[]>(recents());
@@ -39,9 +42,22 @@ export function here(view: View, parameters: Record<string, string | undefined> 
   return formatHash(route.value.reference, view, parameters);
 }
 
+/** The state of the signature of repomd.xml, in a few words. */
+export function signatureOf(reference: string, signed: boolean): string {
+  if (!signed) return "not signed";
+  const verdict = verdicts.value.get(reference);
+  if (!verdict || verdict.state === "unchecked") return "signed, not checked";
+  if (verdict.state !== "good") return "signature does not count";
+  const given = verdict.keys.some(({ source }) => source === "given");
+  return given ? "signature good" : "signature good by the repository's own key";
+}
+
 /** Notes that a reference could be opened. */
 export function noteOpened(one: Opened): void {
   opened.value = one;
+  // A tag that moved names something else: what was checked was what it named before.
+  const rest = new Map(verdicts.value);
+  if (rest.delete(one.reference)) verdicts.value = rest;
   recent.value = remember(one.reference);
 }
 

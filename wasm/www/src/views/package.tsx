@@ -4,7 +4,7 @@ import { parseReference } from "../lib/reference.ts";
 import { command } from "../lib/shell.ts";
 import { Await, useCall } from "../page/call.tsx";
 import { Address, CopyBlock, Day, Digest, Empty, Fold, Text } from "../page/parts.tsx";
-import { here, route, worker } from "../page/state.ts";
+import { here, route, signatureOf, worker } from "../page/state.ts";
 import type { Opened, PackageDetails, PackageFile, PackageRow } from "../protocol.ts";
 import { Dependencies } from "./dependencies.tsx";
 import { Download } from "./download.tsx";
@@ -130,7 +130,7 @@ function OnePackage({ open, details, others }: { open: Opened; details: PackageD
             digest={details.checksum}
             run={(file, watch) => worker.client.call("download", [reference, details.id, file], watch)}
           />
-          <Facts details={details} signed={open.rpm?.signed === true} />
+          <Facts details={details} state={signatureOf(reference, open.rpm?.signed === true)} />
           <Commands open={open} details={details} />
         </aside>
       </div>
@@ -138,7 +138,7 @@ function OnePackage({ open, details, others }: { open: Opened; details: PackageD
   );
 }
 
-function Facts({ details, signed }: { details: PackageDetails; signed: boolean }) {
+function Facts({ details, state }: { details: PackageDetails; state: string }) {
   const facts: [string, preact.ComponentChildren][] = [
     ["File", formatSize(details.size)],
     ["Installed", formatSize(details.installedSize)],
@@ -160,7 +160,7 @@ function Facts({ details, signed }: { details: PackageDetails; signed: boolean }
     ["Build host", <Text>{details.buildHost || "–"}</Text>],
     ["Path", <span class="mono break">{<Text>{details.location}</Text>}</span>],
     ["Checksum", <Digest>{details.checksum}</Digest>],
-    ["Listed in", signed ? "signed metadata, signature not checked here" : "metadata without a signature"],
+    ["Metadata", state],
   ];
   return (
     <dl class="facts-list">

@@ -5,8 +5,8 @@ import { kindsOf } from "../lib/tags.ts";
 import { formatReference, parseReference, skopeoName, withTag } from "../lib/reference.ts";
 import { formatHash, type View } from "../lib/route.ts";
 import { Await, useCall } from "../page/call.tsx";
-import { CopyBlock, Day, Digest, Fold } from "../page/parts.tsx";
-import { go, here, noteOpened, route, worker } from "../page/state.ts";
+import { CopyBlock, Day, Digest, Fold, Text } from "../page/parts.tsx";
+import { go, here, noteOpened, route, signatureOf, worker } from "../page/state.ts";
 import type { Opened } from "../protocol.ts";
 import { DifferenceView } from "./difference.tsx";
 import { ContentView } from "./content.tsx";
@@ -34,9 +34,16 @@ export function RepositoryView({ reference }: { reference: string }) {
     };
   }, [value]);
   return (
-    <Await call={call} what={`Opening ${reference}`}>
-      {(open) => <Inside open={open} />}
-    </Await>
+    <>
+      {!value && (
+        <h1 class="opening">
+          <Text>{reference}</Text>
+        </h1>
+      )}
+      <Await call={call} what="Opening the repository">
+        {(open) => <Inside open={open} />}
+      </Await>
+    </>
   );
 }
 
@@ -95,7 +102,7 @@ function Head({ open }: { open: Opened }) {
         <span>
           <Digest>{open.digest}</Digest>
         </span>
-        {rpm && <span>{rpm.signed ? "signed, not checked" : "not signed"}</span>}
+        {rpm && <span>{signatureOf(open.reference, rpm.signed)}</span>}
       </p>
       {rpm && (
         <Fold title="Use, check, and what repomd.xml lists">

@@ -1,14 +1,17 @@
 import { useState } from "preact/hooks";
 import { Await, useCall } from "../page/call.tsx";
 import { Digest, Text } from "../page/parts.tsx";
-import { worker } from "../page/state.ts";
+import { verdicts, worker } from "../page/state.ts";
 import type { SignatureState } from "../protocol.ts";
 
 /** The signature of repomd.xml: checked when a person wants it, with their key or the repository's. */
 export function Signature({ reference, signed }: { reference: string; signed: boolean }) {
   const [keys, setKeys] = useState<{ count: number; keys: Uint8Array[] | undefined }>();
   const call = useCall(keys ? `${reference}\n${keys.count}` : "", (watch) =>
-    worker.client.call("signature", [reference, keys?.keys], watch),
+    worker.client.call("signature", [reference, keys?.keys], watch).then((state) => {
+      verdicts.value = new Map(verdicts.value).set(reference, state);
+      return state;
+    }),
   );
   const check = (given: Uint8Array[] | undefined): void =>
     setKeys((before) => ({ count: (before?.count ?? 0) + 1, keys: given }));

@@ -66,7 +66,7 @@ export function Sources({ overview }: { overview: Overview }) {
         {tiles.map(({ index, x, y, width: w, height: h }) => {
           const one = shown[index];
           if (!one) return null;
-          const label = `${one.value}: ${formatSize(one.size)}, ${plural(one.count, "package")}`;
+          const label = `${one.value} ${formatSize(one.size)}, ${plural(one.count, "package")}`;
           const share = one.size / (shown[0]?.size ?? 1);
           const common = {
             class: `tile${one.rest ? " rest" : ""}`,
@@ -88,7 +88,7 @@ export function Sources({ overview }: { overview: Overview }) {
               <>
                 <span class="tile-name">
                   <Text>{one.value}</Text>
-                </span>
+                </span>{" "}
                 {h > 40 && <span class="tile-size">{formatSize(one.size)}</span>}
               </>
             ) : null;

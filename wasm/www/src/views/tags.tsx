@@ -34,11 +34,11 @@ export function TagsView({ open }: { open: Opened }) {
           const { moving, snapshots, content } = kindsOf(tags);
           return (
             <>
-              <TagTable open={open} tags={moving} label="Tags" />
+              <TagTable open={open} tags={moving} label="List of tags" />
               {snapshots.length > 0 && (
                 <>
                   <h2>Snapshots</h2>
-                  <TagTable open={open} tags={snapshots} label="Snapshots" />
+                  <TagTable open={open} tags={snapshots} label="List of snapshots" />
                 </>
               )}
               {content.length > 0 && (

@@ -14,7 +14,7 @@ import type {
   TagFacts,
   TagSize,
 } from "../protocol.ts";
-import { loadDemo } from "./demo.ts";
+import { DEMO_REGISTRY, loadDemo } from "./demo.ts";
 import { packagesOf } from "./layers.ts";
 import { Refused } from "./problem.ts";
 import type { Context, Handlers } from "./serve.ts";
@@ -41,6 +41,12 @@ type Bound = {
   ) => ReturnType<Methods[M]> | Promise<ReturnType<Methods[M]>>;
 };
 
+/** The demo registry, and what to open there. */
+interface Demonstration {
+  client: Client;
+  reference: string;
+}
+
 /** A repository that was opened, and what was read of it. */
 interface Held {
   repository: Shared<RpmRepository>;
@@ -62,12 +68,11 @@ class Engine {
   readonly #known = new Set<string>();
   #gateway: string | undefined;
   #client: Promise<Client> | undefined;
-  /** The client of the demo registry, and that registry's name. */
-  #demo: { client: Client; registry: string; reference: string } | undefined;
+  #demo: Promise<Demonstration> | undefined;
   /** By full reference, the most recently used last. */
   readonly #held = new Map<string, Held>();
   /** What the last searches found, by number. */
-  readonly #found = new Map<number, Uint32Array>();
+  readonly #found = new Map<number, { table: PackageTable; ids: Uint32Array }>();
   #queries = 0;
 
   constructor(ask: (registry: string) => Promise<Credentials | undefined>, tell: (known: string[]) => void) {
@@ -80,7 +85,7 @@ class Engine {
       configure: (_, { gateway }) => {
         this.#gateway = gateway;
       },
-      demo: () => this.#openDemo(),
+      demo: async () => (await this.#demonstration()).reference,
       open: (context, reference) => this.#open(context, reference),
       packages: async (context, reference) => {
         const table = await this.#table(context, reference);
@@ -98,8 +103,9 @@ class Engine {
       search: async (context, reference, query) => this.#search(await this.#table(context, reference), query),
       rows: async (context, reference, query, from, to) => {
         const table = await this.#table(context, reference);
-        const ids = this.#found.get(query);
-        return ids ? table.rows(ids.subarray(from, to)) : [];
+        const found = this.#found.get(query);
+        // Another table has other ids.
+        return found?.table === table ? table.rows(found.ids.subarray(from, to)) : [];
       },
       details: async (context, reference, nevra) => {
         const table = await this.#table(context, reference);
@@ -186,18 +192,22 @@ class Engine {
 
   async #clientOf(reference: string): Promise<Client> {
     const ours = await this.#ours();
-    if (this.#demo && parseReference(reference).registry === this.#demo.registry) return this.#demo.client;
-    return ours;
+    if (parseReference(reference).registry !== DEMO_REGISTRY) return ours;
+    return (await this.#demonstration()).client;
   }
 
-  async #openDemo(): Promise<string> {
-    if (!this.#demo) {
+  /** Loaded when it is first asked for, by its button or by an address of it. */
+  #demonstration(): Promise<Demonstration> {
+    this.#demo ??= (async () => {
       await this.#ours();
       const { reference, fetch } = await loadDemo();
-      const { registry } = parseReference(reference);
-      this.#demo = { client: new Client({ fetch }), registry, reference };
-    }
-    return this.#demo.reference;
+      return { client: new Client({ fetch }), reference };
+    })();
+    // What could not be loaded is tried again.
+    this.#demo.catch(() => {
+      this.#demo = undefined;
+    });
+    return this.#demo;
   }
 
   async #open(context: Context, reference: string): Promise<Opened> {
@@ -272,7 +282,7 @@ class Engine {
     let size = 0;
     for (const id of ids) size += sizes[id] as number;
     this.#queries += 1;
-    this.#found.set(this.#queries, ids);
+    this.#found.set(this.#queries, { table, ids });
     const [oldest] = this.#found.keys();
     if (this.#found.size > 8 && oldest !== undefined) this.#found.delete(oldest);
     return { query: this.#queries, count: ids.length, size, rows: table.rows(ids.subarray(0, FIRST_ROWS)) };
