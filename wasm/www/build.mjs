@@ -4,7 +4,7 @@
 // OCIREPO_WASM_PACKAGE    the built npm package `ocirepo`
 // OCIREPO_DEMO_PACKAGE    the demo registry, if it was built
 import { build } from "esbuild";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -51,7 +51,8 @@ await build({
 await build({ ...common, entryPoints: { app: join(here, "src/style/app.css") } });
 for (const name of ["index.html", "icon.svg"]) cpSync(join(here, "src", name), join(out, name));
 cpSync(join(wasm, "ocirepo_bg.wasm"), join(out, "ocirepo_bg.wasm"));
-if (existsSync(join(wasm, "extra"))) cpSync(join(wasm, "extra"), join(out, "extra"), { recursive: true });
+// Its JavaScript is in the worker already.
+cpSync(join(wasm, "extra/ocirepo_extra_bg.wasm"), join(out, "extra/ocirepo_extra_bg.wasm"));
 if (demo) cpSync(demo, join(out, "demo"), { recursive: true });
 
 let first = 0;

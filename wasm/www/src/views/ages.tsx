@@ -69,7 +69,7 @@ export function Ages({ times }: { times: Float64Array }) {
                 <title>{`${label}: ${plural(count, "package")}`}</title>
               </rect>
               {i % every === 0 && (
-                <text class="mark" x={LEFT + (i + 0.5) * step} y={HEIGHT - 6} text-anchor="middle">
+                <text class="mark" x={Math.min(LEFT + (i + 0.5) * step, WIDTH - 28)} y={HEIGHT - 6} text-anchor="middle">
                   {label}
                 </text>
               )}

@@ -5,10 +5,16 @@ import { kindsOf, snapshotsOf } from "../lib/tags.ts";
 import { Await, useCall } from "../page/call.tsx";
 import { Empty, Text } from "../page/parts.tsx";
 import { go, here, route, worker } from "../page/state.ts";
+import { NoTags } from "./tags.tsx";
 import type { Comparison, Opened, PackageChange } from "../protocol.ts";
 
 /** What differs between another tag and the one that is open. */
 export function DifferenceView({ open }: { open: Opened }) {
+  if (open.rpm?.layout === "tree") return <NoTags />;
+  return <Tagged open={open} />;
+}
+
+function Tagged({ open }: { open: Opened }) {
   const call = useCall(open.reference, (watch) => worker.client.call("tags", [open.reference], watch));
   return (
     <section class="difference" aria-label="Difference">

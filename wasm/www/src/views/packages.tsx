@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { EMPTY, type Form, filterCount, filtersOf, formOf, sortOf } from "../lib/filter.ts";
 import { formatSize, parseSize, plural } from "../lib/format.ts";
 import { formatHash } from "../lib/route.ts";
@@ -144,14 +144,22 @@ function Filters(props: { form: Form; set: (change: Partial<Form>) => void; over
         </button>
       </div>
       <div id="more-filters" class="filters-more" hidden={!open}>
-        <Suggested label="Source package" id="sources" value={form.source} facets={overview.sources} set={(source) => set({ source })} />
-        <Suggested label="Licence contains" id="licences" value={form.licence} facets={overview.licenses} set={(licence) => set({ licence })} />
-        <Field label="Size from" type="text" value={form.min} hint="500k" set={(min) => set({ min })} />
-        <Field label="Size to" type="text" value={form.max} hint="10M" set={(max) => set({ max })} />
-        <Field label="Built from" type="date" value={form.since} set={(since) => set({ since })} />
-        <Field label="Built to" type="date" value={form.until} set={(until) => set({ until })} />
+        {open && <More form={form} set={set} overview={overview} />}
       </div>
     </form>
+  );
+}
+
+function More({ form, set, overview }: { form: Form; set: (change: Partial<Form>) => void; overview: Overview }) {
+  return (
+    <>
+      <Suggested label="Source package" id="sources" value={form.source} facets={overview.sources} set={(source) => set({ source })} />
+      <Suggested label="Licence contains" id="licences" value={form.licence} facets={overview.licenses} set={(licence) => set({ licence })} />
+      <Field label="Size from" type="text" value={form.min} hint="500k" set={(min) => set({ min })} />
+      <Field label="Size to" type="text" value={form.max} hint="10M" set={(max) => set({ max })} />
+      <Field label="Built from" type="date" value={form.since} set={(since) => set({ since })} />
+      <Field label="Built to" type="date" value={form.until} set={(until) => set({ until })} />
+    </>
   );
 }
 
@@ -174,8 +182,11 @@ const SUGGESTIONS = 300;
 
 function Suggested(props: { label: string; id: string; value: string; facets: Facet[]; set: (value: string) => void }) {
   const { label, id, value, facets, set } = props;
-  const typed = value.toLowerCase();
-  const fitting = facets.filter((facet) => facet.value.toLowerCase().includes(typed)).slice(0, SUGGESTIONS);
+  // Every letter typed anywhere draws the form anew, and there are tens of thousands of sources.
+  const fitting = useMemo(() => {
+    const typed = value.toLowerCase();
+    return facets.filter((facet) => facet.value.toLowerCase().includes(typed)).slice(0, SUGGESTIONS);
+  }, [value, facets]);
   return (
     <label>
       {label}

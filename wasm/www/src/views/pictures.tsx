@@ -22,7 +22,7 @@ export function PicturesView({ open }: { open: Opened }) {
           </>
         )}
       </Await>
-      <Growth open={open} />
+      {open.rpm?.layout !== "tree" && <Growth open={open} />}
     </section>
   );
 }

@@ -43,7 +43,28 @@ export function RepositoryView({ reference }: { reference: string }) {
       <Await call={call} what="Opening the repository">
         {(open) => <Inside open={open} />}
       </Await>
+      {call.problem?.kind === "not-found" && <OtherTags reference={reference} />}
     </>
+  );
+}
+
+/** The tags that there are, for one who asked for another. */
+function OtherTags({ reference }: { reference: string }) {
+  const parsed = parseReference(reference);
+  const { value } = useCall(parsed ? reference : "", (watch) => worker.client.call("tags", [reference], watch));
+  const { moving } = kindsOf(value ?? []);
+  if (!parsed || !moving.length) return null;
+  return (
+    <section>
+      <h2>Tags that are there</h2>
+      <ul class="plain-rows mono">
+        {moving.slice(0, 100).map((tag) => (
+          <li key={tag}>
+            <a href={formatHash(formatReference(withTag(parsed, tag)))}>{tag}</a>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 
@@ -122,7 +143,10 @@ function Head({ open }: { open: Opened }) {
 
 function TagSelect({ open }: { open: Opened }) {
   const parsed = parseReference(open.reference);
-  const { value } = useCall(open.reference, (watch) => worker.client.call("tags", [open.reference], watch));
+  const tree = open.rpm?.layout === "tree";
+  const { value } = useCall(tree ? "" : open.reference, (watch) =>
+    worker.client.call("tags", [open.reference], watch),
+  );
   if (!parsed || !value) return open.tag ? <span class="tag">{open.tag}</span> : null;
   const { moving, snapshots } = kindsOf(value);
   const current = open.tag ?? (parsed.digest ? "" : "latest");

@@ -5,7 +5,7 @@ import { Empty, Fold, Text } from "../page/parts.tsx";
 import { here } from "../page/state.ts";
 import type { Overview } from "../protocol.ts";
 
-/** More tiles than this are too small to be told apart; the rest is one tile. */
+/** More tiles than this are too small to be told apart. */
 const MOST = 250;
 
 const HEIGHT = 420;
@@ -22,20 +22,12 @@ export function Sources({ overview }: { overview: Overview }) {
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
-  const shown = useMemo(() => {
-    const sources = overview.sources.filter(({ size }) => size > 0).sort((a, b) => b.size - a.size);
-    const tiles = sources.slice(0, MOST).map(({ value, count, size }) => ({ value, count, size, rest: false }));
-    const rest = sources.slice(MOST);
-    if (rest.length) {
-      tiles.push({
-        value: `${plural(rest.length, "other source")}`,
-        count: rest.reduce((sum, { count }) => sum + count, 0),
-        size: rest.reduce((sum, { size }) => sum + size, 0),
-        rest: true,
-      });
-    }
-    return tiles;
-  }, [overview]);
+  const sorted = useMemo(
+    () => overview.sources.filter(({ size }) => size > 0).sort((a, b) => b.size - a.size),
+    [overview],
+  );
+  const shown = useMemo(() => sorted.slice(0, MOST), [sorted]);
+  const left = sorted.slice(MOST).reduce((sum, { size }) => sum + size, 0);
   const tiles = useMemo(() => treemap(shown.map(({ size }) => size), width, HEIGHT), [shown, width]);
   const move = (event: KeyboardEvent): void => {
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
@@ -53,6 +45,8 @@ export function Sources({ overview }: { overview: Overview }) {
         <p class="quiet">
           {formatSize(overview.size)} in {plural(overview.sources.length, "source package")}. A tile leads to the packages
           of its source.
+          {left > 0 &&
+            ` Drawn are the ${MOST} largest; ${plural(sorted.length - MOST, "other")} with ${formatSize(left)} are not.`}
         </p>
       </figcaption>
       <div
@@ -68,37 +62,32 @@ export function Sources({ overview }: { overview: Overview }) {
           if (!one) return null;
           const label = `${one.value} ${formatSize(one.size)}, ${plural(one.count, "package")}`;
           const share = one.size / (shown[0]?.size ?? 1);
-          const common = {
-            class: `tile${one.rest ? " rest" : ""}`,
-            title: label,
-            "aria-label": label,
-            tabIndex: index === active ? 0 : -1,
-            onFocus: () => setActive(index),
-            style: {
-              left: `${x}px`,
-              top: `${y}px`,
-              width: `${Math.max(w - 1, 0)}px`,
-              height: `${Math.max(h - 1, 0)}px`,
-              // How dark a tile is says the same as its size, for a quick look.
-              "--share": share.toFixed(3),
-            },
-          };
-          const text =
-            w > 44 && h > 22 ? (
-              <>
-                <span class="tile-name">
-                  <Text>{one.value}</Text>
-                </span>{" "}
-                {h > 40 && <span class="tile-size">{formatSize(one.size)}</span>}
-              </>
-            ) : null;
-          return one.rest ? (
-            <div key={index} role="img" {...common}>
-              {text}
-            </div>
-          ) : (
-            <a key={index} href={here("packages", { source: one.value })} {...common}>
-              {text}
+          return (
+            <a
+              key={index}
+              class="tile"
+              href={here("packages", { source: one.value })}
+              title={label}
+              aria-label={label}
+              tabIndex={index === active ? 0 : -1}
+              onFocus={() => setActive(index)}
+              style={{
+                left: `${x}px`,
+                top: `${y}px`,
+                width: `${Math.max(w - 1, 0)}px`,
+                height: `${Math.max(h - 1, 0)}px`,
+                // How dark a tile is says the same as its size, for a quick look.
+                "--share": share.toFixed(3),
+              }}
+            >
+              {w > 44 && h > 22 && (
+                <>
+                  <span class="tile-name">
+                    <Text>{one.value}</Text>
+                  </span>{" "}
+                  {h > 40 && <span class="tile-size">{formatSize(one.size)}</span>}
+                </>
+              )}
             </a>
           );
         })}

@@ -17,20 +17,22 @@ const AT_ONCE = 4;
 
 /** The tags of the repository, with what their manifests say. */
 export function TagsView({ open }: { open: Opened }) {
+  if (open.rpm?.layout === "tree") return <NoTags />;
+  return <List open={open} />;
+}
+
+/** What stands where tags are needed and there can be none. */
+export function NoTags() {
+  return <Empty>A tree keeps every file in a repository of its own, and has no tags for the whole.</Empty>;
+}
+
+function List({ open }: { open: Opened }) {
   const call = useCall(open.reference, (watch) => worker.client.call("tags", [open.reference], watch));
   return (
     <section aria-label="Tags">
       <Await call={call} what="Reading the list of tags">
         {(tags) => {
-          if (!tags.length) {
-            return (
-              <Empty>
-                {open.rpm?.layout === "tree"
-                  ? "A tree keeps every file in a repository of its own and has no tags for the whole."
-                  : "There are no tags."}
-              </Empty>
-            );
-          }
+          if (!tags.length) return <Empty>There are no tags.</Empty>;
           const { moving, snapshots, content } = kindsOf(tags);
           return (
             <>
