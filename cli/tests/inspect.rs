@@ -465,10 +465,8 @@ fn tokens_are_fetched_by_the_page_from_where_the_registry_says_and_from_nowhere_
     let allowed = format!("Authorization: Bearer {}\r\n", token(&issued));
     assert_eq!(inspector.ask(&ping, &allowed).status, 200);
     // A form that a session would send is passed on, and no other method.
-    let form = format!(
-        "grant_type=password&username=me&password=pw&client_id=x&service=registry\
-         &scope=repository:me/repo:pull"
-    );
+    let form = "grant_type=password&username=me&password=pw&client_id=x&service=registry\
+         &scope=repository:me/repo:pull";
     let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
     let realm = format!("{address}/token");
     let issued = inspector.send("POST", &realm, kind, form.as_bytes());
