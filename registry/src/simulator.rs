@@ -60,6 +60,8 @@ pub struct Sent {
     pub url: Url,
     /// Its header fields.
     pub headers: HeaderMap,
+    /// What it was to send.
+    pub body: Body,
     /// The status of the answer, if one came.
     pub status: Option<StatusCode>,
 }
@@ -217,6 +219,7 @@ impl Simulator {
             method: request.method.clone(),
             url: request.url.clone(),
             headers: request.headers.clone(),
+            body: request.body.clone(),
             status: None,
         });
         self.flights.push(Flight {

@@ -6,10 +6,13 @@
 )]
 
 mod auth;
+mod invariants;
 mod lists;
 mod manifests;
+mod model;
 mod properties;
 mod pull;
 mod push;
 mod scenario;
 mod schedule;
+mod secrets;
