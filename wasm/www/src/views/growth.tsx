@@ -97,11 +97,10 @@ function Measure({ open, tags }: { open: Opened; tags: string[] }) {
 }
 
 function Chart({ sizes, left }: { sizes: TagSize[]; left: string[] }) {
-  // By date where all have one, else in the order of their numbers, which is that of the tags.
-  const dated = sizes.every(({ created }) => created !== undefined);
-  const ordered = dated
-    ? [...sizes].sort((a, b) => (a.created ?? 0) - (b.created ?? 0))
-    : [...sizes].reverse();
+  // Snapshots come by number, the newest first. Dates are those of the newest package, which
+  // several tags can have in common: then the tags are drawn side by side.
+  const ordered = [...sizes].reverse().sort((a, b) => (a.created ?? 0) - (b.created ?? 0));
+  const dated = ordered.every(({ created }, i) => created !== undefined && created > (ordered[i - 1]?.created ?? 0));
   const first = ordered[0];
   if (!first) return <Empty>None of the tags could be measured.</Empty>;
   const marks = ticks(ordered.reduce((most, { size }) => Math.max(most, size), 0));
@@ -139,16 +138,12 @@ function Chart({ sizes, left }: { sizes: TagSize[]; left: string[] }) {
             <title>{`${one.tag}: ${formatSize(one.size)}, ${plural(one.packages, "package")}`}</title>
           </circle>
         ))}
-        {dated && (
-          <>
-            <text class="mark" x={LEFT} y={HEIGHT - 6}>
-              {formatDay(begin)}
-            </text>
-            <text class="mark" x={WIDTH - RIGHT} y={HEIGHT - 6} text-anchor="end">
-              {formatDay(begin + span)}
-            </text>
-          </>
-        )}
+        <text class="mark" x={LEFT} y={HEIGHT - 6}>
+          {dated ? formatDay(begin) : first.tag}
+        </text>
+        <text class="mark" x={WIDTH - RIGHT} y={HEIGHT - 6} text-anchor="end">
+          {dated ? formatDay(begin + span) : ordered.at(-1)?.tag}
+        </text>
       </svg>
       <div class="scroll" tabIndex={0} role="region" aria-label="Sizes of tags">
         <table>
