@@ -3,6 +3,7 @@
 //! Only the standard library, so that the first command on a new machine starts at once.
 
 mod bench;
+mod capi;
 mod check;
 mod claims;
 mod demo;
@@ -36,6 +37,8 @@ usage: cargo xtask <command>
   fuzz --seconds N [TARGET]...
                         each fuzz target, or those named, for N seconds of CPU time
   package [PROGRAM]     a .deb and an .rpm in target/package, of a release build or of PROGRAM
+  capi --prefix DIR     build libocirepo and install it: libraries, header, pkg-config, manual
+  capi-header           write capi/include/ocirepo.h anew, after a change of capi/src
   core-dependencies     write docs/core-dependencies.txt anew, after a deliberate change";
 
 fn main() -> ExitCode {
@@ -67,6 +70,8 @@ fn main() -> ExitCode {
         ("fuzz", rest) => fuzz::fuzz(&mut report, rest),
         ("package", []) => package::all(&mut report),
         ("package", [built]) => package::of(&mut report, std::path::Path::new(built)),
+        ("capi", [option, prefix]) if option == "--prefix" => capi::install(&mut report, prefix),
+        ("capi-header", []) => capi::rewrite_header(&mut report),
         ("core-dependencies", []) => check::rewrite_core_dependencies(&mut report),
         _ => {
             eprintln!("{USAGE}");
