@@ -54,6 +54,11 @@
 #define OCIREPO_DIGEST_SIZE 136
 
 /*
+ Accept a snapshot older than the one that was seen.
+ */
+#define OCIREPO_ALLOW_ROLLBACK 1
+
+/*
  Ask first whether the registry has the blob. Needs a source whose digest is known.
  */
 #define OCIREPO_UPLOAD_CHECK 1
@@ -454,6 +459,48 @@ typedef uint32_t ocirepo_event_kind;
 #endif // __cplusplus
 
 /*
+ Where the file of a path is.
+ */
+enum ocirepo_location_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /*
+     There is no such file.
+     */
+    OCIREPO_LOCATION_KIND_MISSING = 0,
+    /*
+     Here it is, verified: `held`.
+     */
+    OCIREPO_LOCATION_KIND_HELD = 1,
+    /*
+     It is a blob: `place` with `digest` and `blob_size`.
+     */
+    OCIREPO_LOCATION_KIND_BLOB = 2,
+    /*
+     It is made from the catalogue of a `native` repository; only its packages are read here.
+     */
+    OCIREPO_LOCATION_KIND_MADE = 3,
+    /*
+     A manifest tells: pull `list` and give it to `ocirepo_repository_listed`. If there is no
+     such manifest, there is no such file.
+     */
+    OCIREPO_LOCATION_KIND_LISTED = 4,
+    /*
+     It may be a package: read the list of packages and ask again.
+     */
+    OCIREPO_LOCATION_KIND_PACKAGES = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum ocirepo_location_kind ocirepo_location_kind;
+#else
+typedef uint32_t ocirepo_location_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/*
  What the host is to do next.
  */
 enum ocirepo_output_kind
@@ -564,6 +611,11 @@ typedef uint32_t ocirepo_result_kind;
  may use it at once.
  */
 typedef struct ocirepo_reference ocirepo_reference;
+
+/*
+ An RPM repository that is opened, or was. It asks its session for what it needs.
+ */
+typedef struct ocirepo_repository ocirepo_repository;
 
 /*
  A set of operations that share tokens, queues and one host. One call at a time; which thread
@@ -704,6 +756,151 @@ typedef struct ocirepo_bytes {
 } ocirepo_bytes;
 
 /*
+ Where the file of a path is, and how to get it.
+ */
+typedef struct ocirepo_location {
+    /*
+     `sizeof(ocirepo_location)`.
+     */
+    size_t size;
+    /*
+     An `ocirepo_location_kind`.
+     */
+    uint32_t kind;
+    /*
+     Nothing yet; 0.
+     */
+    uint32_t reserved;
+    /*
+     The file itself.
+     */
+    struct ocirepo_bytes held;
+    /*
+     The place of the blob, `oci://HOST/NAME@DIGEST`.
+     */
+    struct ocirepo_str place;
+    /*
+     Its digest.
+     */
+    struct ocirepo_str digest;
+    /*
+     Its size in bytes.
+     */
+    uint64_t blob_size;
+    /*
+     The kind of the checksum that the content must have besides, as the metadata names it;
+     empty where the digest is that checksum.
+     */
+    struct ocirepo_str checksum_type;
+    /*
+     That checksum in hex.
+     */
+    struct ocirepo_str checksum;
+    /*
+     A manifest, `oci://HOST/NAME:TAG` or `@DIGEST`. For a blob: if that is not there, pull
+     the manifest and then the blob once more; some caches serve only what they have seen a
+     manifest of.
+     */
+    struct ocirepo_str list;
+} ocirepo_location;
+
+/*
+ What is known of a repository that is open.
+ */
+typedef struct ocirepo_repository_info {
+    /*
+     `sizeof(ocirepo_repository_info)`.
+     */
+    size_t size;
+    /*
+     `tree`, `files`, `index` or `native`.
+     */
+    struct ocirepo_str layout;
+    /*
+     What tells this snapshot from others; remember it with the next two.
+     */
+    struct ocirepo_str digest;
+    /*
+     Its number in the line of snapshots; `OCIREPO_NOTHING` if the publisher does not count.
+     */
+    uint64_t sequence;
+    /*
+     The revision in `repomd.xml`; `OCIREPO_NOTHING` if that is no number.
+     */
+    uint64_t revision;
+    /*
+     The bytes of `repomd.xml`.
+     */
+    struct ocirepo_bytes repomd;
+} ocirepo_repository_info;
+
+/*
+ A package of a repository.
+ */
+typedef struct ocirepo_package {
+    /*
+     `sizeof(ocirepo_package)`.
+     */
+    size_t size;
+    /*
+     Its name.
+     */
+    struct ocirepo_str name;
+    /*
+     Its version.
+     */
+    struct ocirepo_str version;
+    /*
+     Its release.
+     */
+    struct ocirepo_str release;
+    /*
+     Its architecture.
+     */
+    struct ocirepo_str arch;
+    /*
+     All of these and the epoch, unless that is 0, as people write it.
+     */
+    struct ocirepo_str nevra;
+    /*
+     The path of its file in the repository, for `ocirepo_repository_locate`.
+     */
+    struct ocirepo_str path;
+    /*
+     The kind of its checksum: `sha256`.
+     */
+    struct ocirepo_str checksum_type;
+    /*
+     The checksum of its file in hex.
+     */
+    struct ocirepo_str checksum;
+    /*
+     One line that says what it is.
+     */
+    struct ocirepo_str summary;
+    /*
+     Its epoch.
+     */
+    uint32_t epoch;
+    /*
+     Nothing yet; 0.
+     */
+    uint32_t reserved;
+    /*
+     The size of its file in bytes.
+     */
+    uint64_t package_size;
+    /*
+     The size of its files once installed, in bytes.
+     */
+    uint64_t installed_size;
+    /*
+     When it was built, in seconds since 1970.
+     */
+    uint64_t build_time;
+} ocirepo_package;
+
+/*
  What a reference says. Texts live as long as the reference; what is not written is empty.
  */
 typedef struct ocirepo_reference_parts {
@@ -738,32 +935,51 @@ typedef struct ocirepo_reference_parts {
 } ocirepo_reference_parts;
 
 /*
- The time, on both of the host's clocks.
+ How a repository is to be opened. `ocirepo_open_init` fills it with: as it is there.
  */
-typedef struct ocirepo_now {
+typedef struct ocirepo_open {
     /*
-     Milliseconds since any fixed moment, on a clock that never goes back.
+     `sizeof(ocirepo_open)`.
      */
-    uint64_t monotonic_ms;
+    size_t size;
     /*
-     Seconds since 1970.
+     `OCIREPO_ALLOW_ROLLBACK` or 0.
      */
-    uint64_t unix_secs;
-} ocirepo_now;
-
-/*
- A registry.
- */
-typedef struct ocirepo_registry {
+    uint32_t flags;
     /*
-     `https` or `http`.
+     Nothing yet; 0.
      */
-    struct ocirepo_str scheme;
+    uint32_t reserved;
     /*
-     `host[:port]`.
+     The time, in seconds since 1970, at which keys and signatures must be valid.
      */
-    struct ocirepo_str name;
-} ocirepo_registry;
+    uint64_t now;
+    /*
+     The most seconds a snapshot may be old; `OCIREPO_NOTHING` for any age.
+     */
+    uint64_t max_age;
+    /*
+     The OpenPGP keys of the publisher. Where there are any, a repository without a good
+     signature of `repomd.xml` is refused.
+     */
+    struct ocirepo_bytes keys;
+    /*
+     A public key in PEM for signatures of the root, as cosign makes them; as above.
+     */
+    struct ocirepo_bytes cosign_key;
+    /*
+     The digest of the newest snapshot that was seen before, or empty.
+     */
+    struct ocirepo_str seen_digest;
+    /*
+     Its number, or `OCIREPO_NOTHING`.
+     */
+    uint64_t seen_sequence;
+    /*
+     Its revision, or `OCIREPO_NOTHING`.
+     */
+    uint64_t seen_revision;
+} ocirepo_open;
 
 /*
  A header field or an annotation.
@@ -778,204 +994,6 @@ typedef struct ocirepo_pair {
      */
     struct ocirepo_str value;
 } ocirepo_pair;
-
-/*
- A request for the host to perform: as it is, without following redirects.
- */
-typedef struct ocirepo_request {
-    /*
-     Names the exchange in everything the host reports of it.
-     */
-    uint64_t exchange;
-    /*
-     The operation it serves; `OCIREPO_NOTHING` for what serves several, such as a token.
-     */
-    uint64_t operation;
-    /*
-     The registry it is made for, wherever it goes.
-     */
-    struct ocirepo_registry registry;
-    /*
-     The method.
-     */
-    struct ocirepo_str method;
-    /*
-     Where to send it.
-     */
-    struct ocirepo_str url;
-    /*
-     All header fields but those of the connection: `Host`, `Content-Length`, `User-Agent`.
-     */
-    const struct ocirepo_pair *headers;
-    /*
-     How many they are.
-     */
-    size_t headers_len;
-    /*
-     An `ocirepo_body_kind`.
-     */
-    uint32_t body_kind;
-    /*
-     Nothing yet; 0.
-     */
-    uint32_t reserved;
-    /*
-     For `OCIREPO_BODY_KIND_BYTES`.
-     */
-    struct ocirepo_bytes body;
-    /*
-     For `OCIREPO_BODY_KIND_SOURCE`: the offset of the first byte in the blob.
-     */
-    uint64_t source_offset;
-    /*
-     And how many to send.
-     */
-    uint64_t source_len;
-    /*
-     The host's from now on, until it is given back with `ocirepo_session_sent` or
-     `ocirepo_session_lost`, or freed after an abort.
-     */
-    struct ocirepo_source *source;
-} ocirepo_request;
-
-/*
- Something for people and logs.
- */
-typedef struct ocirepo_event {
-    /*
-     An `ocirepo_event_kind`.
-     */
-    uint32_t kind;
-    /*
-     Nothing yet; 0.
-     */
-    uint32_t reserved;
-    /*
-     Which operation it is about, or `OCIREPO_NOTHING`.
-     */
-    uint64_t operation;
-    /*
-     Who warns.
-     */
-    struct ocirepo_registry registry;
-    /*
-     What there is to say; URLs in it have no secrets.
-     */
-    struct ocirepo_str text;
-    /*
-     How long the operation waits, in milliseconds.
-     */
-    uint64_t wait_ms;
-} ocirepo_event;
-
-/*
- The present one of these.
- */
-typedef union ocirepo_output_data {
-    /*
-     When to call `ocirepo_session_timeout`, on the monotonic clock in milliseconds;
-     `OCIREPO_NOTHING` for never.
-     */
-    uint64_t wait;
-    /*
-     The request.
-     */
-    struct ocirepo_request request;
-    /*
-     The exchange to drop.
-     */
-    uint64_t exchange;
-    /*
-     Who wants credentials.
-     */
-    struct ocirepo_registry registry;
-    /*
-     The event.
-     */
-    struct ocirepo_event event;
-    /*
-     The operation that ended.
-     */
-    uint64_t operation;
-} ocirepo_output_data;
-
-/*
- What the host is to do next. Pointers in it hold until the next call on the session.
- */
-typedef struct ocirepo_output {
-    /*
-     `sizeof(ocirepo_output)`.
-     */
-    size_t size;
-    /*
-     An `ocirepo_output_kind`.
-     */
-    uint32_t kind;
-    /*
-     Nothing yet; 0.
-     */
-    uint32_t reserved;
-    /*
-     What belongs to the kind.
-     */
-    union ocirepo_output_data u;
-} ocirepo_output;
-
-/*
- The status line and header fields of a response.
- */
-typedef struct ocirepo_head {
-    /*
-     `sizeof(ocirepo_head)`.
-     */
-    size_t size;
-    /*
-     The status, 100 to 999.
-     */
-    uint32_t status;
-    /*
-     Nothing yet; 0.
-     */
-    uint32_t reserved;
-    /*
-     The header fields.
-     */
-    const struct ocirepo_pair *headers;
-    /*
-     How many they are.
-     */
-    size_t headers_len;
-    /*
-     Where the response came from, when the host followed redirects itself; else empty.
-     */
-    struct ocirepo_str url;
-} ocirepo_head;
-
-/*
- Credentials for a registry.
- */
-typedef struct ocirepo_credentials {
-    /*
-     `sizeof(ocirepo_credentials)`.
-     */
-    size_t size;
-    /*
-     An `ocirepo_credentials_kind`.
-     */
-    uint32_t kind;
-    /*
-     Nothing yet; 0.
-     */
-    uint32_t reserved;
-    /*
-     The user name; for tokens it may be left out.
-     */
-    struct ocirepo_str username;
-    /*
-     The password or token.
-     */
-    struct ocirepo_str secret;
-} ocirepo_credentials;
 
 /*
  Why something failed.
@@ -1264,6 +1282,232 @@ typedef struct ocirepo_result {
 } ocirepo_result;
 
 /*
+ The time, on both of the host's clocks.
+ */
+typedef struct ocirepo_now {
+    /*
+     Milliseconds since any fixed moment, on a clock that never goes back.
+     */
+    uint64_t monotonic_ms;
+    /*
+     Seconds since 1970.
+     */
+    uint64_t unix_secs;
+} ocirepo_now;
+
+/*
+ A registry.
+ */
+typedef struct ocirepo_registry {
+    /*
+     `https` or `http`.
+     */
+    struct ocirepo_str scheme;
+    /*
+     `host[:port]`.
+     */
+    struct ocirepo_str name;
+} ocirepo_registry;
+
+/*
+ A request for the host to perform: as it is, without following redirects.
+ */
+typedef struct ocirepo_request {
+    /*
+     Names the exchange in everything the host reports of it.
+     */
+    uint64_t exchange;
+    /*
+     The operation it serves; `OCIREPO_NOTHING` for what serves several, such as a token.
+     */
+    uint64_t operation;
+    /*
+     The registry it is made for, wherever it goes.
+     */
+    struct ocirepo_registry registry;
+    /*
+     The method.
+     */
+    struct ocirepo_str method;
+    /*
+     Where to send it.
+     */
+    struct ocirepo_str url;
+    /*
+     All header fields but those of the connection: `Host`, `Content-Length`, `User-Agent`.
+     */
+    const struct ocirepo_pair *headers;
+    /*
+     How many they are.
+     */
+    size_t headers_len;
+    /*
+     An `ocirepo_body_kind`.
+     */
+    uint32_t body_kind;
+    /*
+     Nothing yet; 0.
+     */
+    uint32_t reserved;
+    /*
+     For `OCIREPO_BODY_KIND_BYTES`.
+     */
+    struct ocirepo_bytes body;
+    /*
+     For `OCIREPO_BODY_KIND_SOURCE`: the offset of the first byte in the blob.
+     */
+    uint64_t source_offset;
+    /*
+     And how many to send.
+     */
+    uint64_t source_len;
+    /*
+     The host's from now on, until it is given back with `ocirepo_session_sent` or
+     `ocirepo_session_lost`, or freed after an abort.
+     */
+    struct ocirepo_source *source;
+} ocirepo_request;
+
+/*
+ Something for people and logs.
+ */
+typedef struct ocirepo_event {
+    /*
+     An `ocirepo_event_kind`.
+     */
+    uint32_t kind;
+    /*
+     Nothing yet; 0.
+     */
+    uint32_t reserved;
+    /*
+     Which operation it is about, or `OCIREPO_NOTHING`.
+     */
+    uint64_t operation;
+    /*
+     Who warns.
+     */
+    struct ocirepo_registry registry;
+    /*
+     What there is to say; URLs in it have no secrets.
+     */
+    struct ocirepo_str text;
+    /*
+     How long the operation waits, in milliseconds.
+     */
+    uint64_t wait_ms;
+} ocirepo_event;
+
+/*
+ The present one of these.
+ */
+typedef union ocirepo_output_data {
+    /*
+     When to call `ocirepo_session_timeout`, on the monotonic clock in milliseconds;
+     `OCIREPO_NOTHING` for never.
+     */
+    uint64_t wait;
+    /*
+     The request.
+     */
+    struct ocirepo_request request;
+    /*
+     The exchange to drop.
+     */
+    uint64_t exchange;
+    /*
+     Who wants credentials.
+     */
+    struct ocirepo_registry registry;
+    /*
+     The event.
+     */
+    struct ocirepo_event event;
+    /*
+     The operation that ended.
+     */
+    uint64_t operation;
+} ocirepo_output_data;
+
+/*
+ What the host is to do next. Pointers in it hold until the next call on the session.
+ */
+typedef struct ocirepo_output {
+    /*
+     `sizeof(ocirepo_output)`.
+     */
+    size_t size;
+    /*
+     An `ocirepo_output_kind`.
+     */
+    uint32_t kind;
+    /*
+     Nothing yet; 0.
+     */
+    uint32_t reserved;
+    /*
+     What belongs to the kind.
+     */
+    union ocirepo_output_data u;
+} ocirepo_output;
+
+/*
+ The status line and header fields of a response.
+ */
+typedef struct ocirepo_head {
+    /*
+     `sizeof(ocirepo_head)`.
+     */
+    size_t size;
+    /*
+     The status, 100 to 999.
+     */
+    uint32_t status;
+    /*
+     Nothing yet; 0.
+     */
+    uint32_t reserved;
+    /*
+     The header fields.
+     */
+    const struct ocirepo_pair *headers;
+    /*
+     How many they are.
+     */
+    size_t headers_len;
+    /*
+     Where the response came from, when the host followed redirects itself; else empty.
+     */
+    struct ocirepo_str url;
+} ocirepo_head;
+
+/*
+ Credentials for a registry.
+ */
+typedef struct ocirepo_credentials {
+    /*
+     `sizeof(ocirepo_credentials)`.
+     */
+    size_t size;
+    /*
+     An `ocirepo_credentials_kind`.
+     */
+    uint32_t kind;
+    /*
+     Nothing yet; 0.
+     */
+    uint32_t reserved;
+    /*
+     The user name; for tokens it may be left out.
+     */
+    struct ocirepo_str username;
+    /*
+     The password or token.
+     */
+    struct ocirepo_str secret;
+} ocirepo_credentials;
+
+/*
  The part of a chunk that is new, and where it belongs in the blob.
  */
 typedef struct ocirepo_keep {
@@ -1337,6 +1581,44 @@ ocirepo_status ocirepo_digest_verify(struct ocirepo_str expected,
                                      struct ocirepo_bytes bytes);
 
 /*
+ Tells where the file of a path is: of metadata at once, of packages when their list was read.
+ A path that cannot be one is `OCIREPO_STATUS_INVALID`; with `OCIREPO_STATUS_FAILED` the
+ repository is at fault, and the message tells why.
+ */
+ocirepo_status ocirepo_repository_locate(struct ocirepo_repository *repository,
+                                         struct ocirepo_str path,
+                                         struct ocirepo_location *location);
+
+/*
+ Tells where the file of a path is by the manifest that `list` of its location named.
+ */
+ocirepo_status ocirepo_repository_listed(struct ocirepo_repository *repository,
+                                         struct ocirepo_str path,
+                                         struct ocirepo_str media_type,
+                                         struct ocirepo_bytes manifest,
+                                         struct ocirepo_location *location);
+
+/*
+ Tells what is known of a repository that is open.
+ */
+ocirepo_status ocirepo_repository_get(struct ocirepo_repository *repository,
+                                      struct ocirepo_repository_info *info);
+
+/*
+ Asks for the list of packages: step until that is `OCIREPO_STATUS_OK`, then read them with
+ `ocirepo_repository_next_package`. Once they were read, it begins at the first again.
+ */
+ocirepo_status ocirepo_repository_read_packages(struct ocirepo_repository *repository);
+
+/*
+ Reads the next package. `OCIREPO_STATUS_NONE` says that there is none left and that the whole
+ list is the one `repomd.xml` vouches for: what came before counts only then. With
+ `OCIREPO_STATUS_FAILED` the message tells why.
+ */
+ocirepo_status ocirepo_repository_next_package(struct ocirepo_repository *repository,
+                                               struct ocirepo_package *package);
+
+/*
  Reads a reference: a location (`oci://ghcr.io/me/repo:el9`, `oci+http://…`) or what Docker
  reads (`ghcr.io/me/repo:el9`, `ubuntu`). It is to be freed with `ocirepo_reference_free`.
 
@@ -1358,6 +1640,45 @@ ocirepo_status ocirepo_reference_get(const struct ocirepo_reference *reference,
  Frees a reference. Operations that were started with it go on.
  */
 void ocirepo_reference_free(struct ocirepo_reference *reference);
+
+/*
+ Fills the options with the defaults. Their `size` must be set.
+ */
+ocirepo_status ocirepo_open_init(struct ocirepo_open *open);
+
+/*
+ Begins to open the repository that a reference means. Nothing is asked before the first
+ `ocirepo_repository_step`. With NULL for `open`, the defaults. It is to be freed with
+ `ocirepo_repository_free`. What is wrong with the options is written to `message`.
+ */
+ocirepo_status ocirepo_repository_new(const struct ocirepo_reference *reference,
+                                      const struct ocirepo_open *open,
+                                      struct ocirepo_repository **repository,
+                                      char *message,
+                                      size_t message_size);
+
+/*
+ Frees a repository. An operation it waits for goes on, and is the caller's to forget.
+ */
+void ocirepo_repository_free(struct ocirepo_repository *repository);
+
+/*
+ What the last call on the repository had to say, for people; empty after it went well.
+ */
+struct ocirepo_str ocirepo_repository_message(const struct ocirepo_repository *repository);
+
+/*
+ Goes on with what is wanted of a repository: opening it, and after
+ `ocirepo_repository_read_packages` its list of packages.
+
+ `OCIREPO_STATUS_NONE` says that it waits for `operation`, which it began in the session: call
+ again when that is done; nobody else may take its result. `OCIREPO_STATUS_OK` says that
+ everything wanted is there. After `OCIREPO_STATUS_FAILED`, `failure` has the error.
+ */
+ocirepo_status ocirepo_repository_step(struct ocirepo_repository *repository,
+                                       struct ocirepo_session *session,
+                                       uint64_t *operation,
+                                       struct ocirepo_result *failure);
 
 /*
  The name of an `ocirepo_error_kind`, such as `not-found`; `other` if it has none. It ends with

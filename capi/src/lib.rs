@@ -40,8 +40,11 @@
 
 mod config;
 mod digest;
+mod locate;
 mod output;
+mod package;
 mod reference;
+mod repository;
 mod result;
 mod session;
 mod sink;
@@ -53,8 +56,11 @@ mod versioned;
 
 pub use config::*;
 pub use digest::*;
+pub use locate::*;
 pub use output::*;
+pub use package::*;
 pub use reference::*;
+pub use repository::*;
 pub use result::*;
 pub use session::*;
 pub use sink::*;

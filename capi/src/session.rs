@@ -165,6 +165,15 @@ impl ocirepo_session {
         }
     }
 
+    /// What tells this session from others.
+    pub(crate) fn identity(&self) -> Arc<()> {
+        Arc::clone(&self.identity)
+    }
+
+    pub(crate) fn is(&self, identity: &Arc<()>) -> bool {
+        Arc::ptr_eq(&self.identity, identity)
+    }
+
     /// Keeps what was begun, and tells its id.
     pub(crate) fn begin(&mut self, asked: Asked) -> u64 {
         let id = asked.id().get();

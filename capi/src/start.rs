@@ -292,7 +292,10 @@ pub unsafe extern "C" fn ocirepo_session_push_blob(
 ///
 /// # Safety
 /// The caller's promise for text and bytes.
-unsafe fn manifest(media_type: ocirepo_str, raw: ocirepo_bytes) -> Result<Manifest, Misuse> {
+pub(crate) unsafe fn manifest(
+    media_type: ocirepo_str,
+    raw: ocirepo_bytes,
+) -> Result<Manifest, Misuse> {
     // SAFETY: the caller's promise is the one that is asked for.
     let media_type = unsafe { media_type.optional() }?;
     // SAFETY: as above.

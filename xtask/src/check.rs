@@ -30,7 +30,7 @@ pub(crate) fn all(report: &mut Report) {
         run(&mut cargo(["fmt", "--all", "--check"])).map(done)
     });
     report.step("dependencies of the core", core_dependencies);
-use crate::{capi, claims, supply, wasm};
+    use crate::{capi, claims, supply, wasm};
     report.step("lints", || {
         run(&mut cargo([
             "clippy",
