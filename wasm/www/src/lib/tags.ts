@@ -6,12 +6,15 @@ export interface TagKinds {
   moving: string[];
   /** `el9-s12-0123456789ab`: the snapshots of `el9`, the newest first. */
   snapshots: string[];
-  /** What keeps content and signatures alive: `c-…`, `p-…`, `sha256-…`. */
+  /**
+   * What keeps content and signatures (`c-…`, `p-…`, `sha256-…`), and the marks of when a
+   * snapshot was superseded (`el9-s12-0123456789ab-u1795534254`).
+   */
   content: string[];
 }
 
 const SNAPSHOT = /^(.+)-s(\d+)-[0-9a-f]{12}$/;
-const CONTENT = /^(?:[cp]-[0-9a-f]{64}|sha256-[0-9a-f]{64}(?:\..+)?)$/;
+const CONTENT = /^(?:[cp]-[0-9a-f]{64}|sha256-[0-9a-f]{64}(?:\..+)?|.+-s\d+-[0-9a-f]{12}-u\d+)$/;
 
 /** Sorts tags by what they are for. */
 export function kindsOf(tags: readonly string[]): TagKinds {

@@ -6,7 +6,7 @@ import { here } from "../page/state.ts";
 
 const WIDTH = 960;
 const HEIGHT = 220;
-const LEFT = 56;
+const LEFT = 76;
 const BOTTOM = 24;
 
 /** When the packages were built. */
@@ -28,7 +28,7 @@ export function Ages({ times }: { times: Float64Array }) {
   const top = marks.at(-1) || 1;
   const high = HEIGHT - BOTTOM - 8;
   const step = (WIDTH - LEFT) / bars.length;
-  const every = Math.ceil(bars.length / 12);
+  const every = Math.ceil(bars.length / 8);
   const newest = times.reduce((a, b) => Math.max(a, b), 0);
   return (
     <figure>
@@ -69,7 +69,7 @@ export function Ages({ times }: { times: Float64Array }) {
                 <title>{`${label}: ${plural(count, "package")}`}</title>
               </rect>
               {i % every === 0 && (
-                <text class="mark" x={Math.min(LEFT + (i + 0.5) * step, WIDTH - 28)} y={HEIGHT - 6} text-anchor="middle">
+                <text class="mark" x={Math.min(LEFT + (i + 0.5) * step, WIDTH - 44)} y={HEIGHT - 6} text-anchor="middle">
                   {label}
                 </text>
               )}

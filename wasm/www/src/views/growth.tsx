@@ -13,7 +13,7 @@ const MOST = 40;
 
 const WIDTH = 960;
 const HEIGHT = 240;
-const LEFT = 72;
+const LEFT = 108;
 const RIGHT = 24;
 const BOTTOM = 26;
 

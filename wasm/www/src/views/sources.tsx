@@ -85,7 +85,7 @@ export function Sources({ overview }: { overview: Overview }) {
                   <span class="tile-name">
                     <Text>{one.value}</Text>
                   </span>{" "}
-                  {h > 40 && <span class="tile-size">{formatSize(one.size)}</span>}
+                  {h > 40 && w > 60 && <span class="tile-size">{formatSize(one.size)}</span>}
                 </>
               )}
             </a>

@@ -44,7 +44,7 @@ function List({ open }: { open: Opened }) {
                 </>
               )}
               {content.length > 0 && (
-                <Fold title="Tags that keep content and signatures" count={plural(content.length, "tag")}>
+                <Fold title="Tags that keep content, signatures and marks" count={plural(content.length, "tag")}>
                   {() => <TagTable open={open} tags={content} label="Tags that keep content" />}
                 </Fold>
               )}
