@@ -9,9 +9,18 @@ interface Demo {
   default(): Promise<{ reference: string; fetch: typeof globalThis.fetch }>;
 }
 
-/** Loads it. */
-export async function loadDemo(): Promise<Awaited<ReturnType<Demo["default"]>>> {
+/**
+ * Loads it, and lets it answer requests for its registry; those for others go to the network as
+ * before. Returns what to open.
+ */
+export async function loadDemo(): Promise<string> {
   const address = new URL("demo/demo.js", location.href).href;
   const module = (await import(address)) as Demo;
-  return module.default();
+  const { reference, fetch: answer } = await module.default();
+  const network = globalThis.fetch;
+  globalThis.fetch = (input, init) =>
+    new URL(input instanceof Request ? input.url : input, location.href).host === DEMO_REGISTRY
+      ? answer(input, init)
+      : network(input, init);
+  return reference;
 }

@@ -200,8 +200,8 @@ class Engine {
   #demonstration(): Promise<Demonstration> {
     this.#demo ??= (async () => {
       await this.#ours();
-      const { reference, fetch } = await loadDemo();
-      return { client: new Client({ fetch }), reference };
+      // A client of its own: no gateway is in between, and nobody is asked for credentials.
+      return { reference: await loadDemo(), client: new Client() };
     })();
     // What could not be loaded is tried again.
     this.#demo.catch(() => {
