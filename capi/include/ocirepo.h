@@ -6,7 +6,7 @@
  *
  * In all functions
  *   - a handle that is NULL is OCIREPO_STATUS_INVALID;
- *   - pointers that come out hold until the next call on the same handle;
+ *   - pointers that come out hold until the next call on the same handle, and may be given to it;
  *   - a struct whose first field is `size` needs it set to its sizeof before the call;
  *   - a handle is used by one thread at a time, which one does not matter; sinks and sources
  *     are handles of their own, so they may be used while another thread uses the session.

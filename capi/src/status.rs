@@ -99,8 +99,8 @@ pub(crate) trait Handle {
     fn common(&mut self) -> &mut Common;
 }
 
-/// Every call on a handle passes here: what an earlier one handed out is freed, and a panic
-/// ends in a status, after which the handle is only good for being freed.
+/// Every call on a handle passes here: what an earlier one handed out is freed at its end, and a
+/// panic ends in a status, after which the handle is only good for being freed.
 pub(crate) fn enter<H: Handle>(
     handle: Option<&mut H>,
     work: impl FnOnce(&mut H) -> Answer,
@@ -111,8 +111,9 @@ pub(crate) fn enter<H: Handle>(
     if handle.common().poisoned {
         return ocirepo_status::Poisoned;
     }
-    handle.common().message.clear();
-    handle.common().store.clear();
+    // What the last call handed out may be what this one is given, so it lives until the end.
+    let _handed_out = std::mem::take(&mut handle.common().store);
+    let _said = std::mem::take(&mut handle.common().message);
     match catch_unwind(AssertUnwindSafe(|| work(handle))) {
         Ok(Ok(status)) => status,
         Ok(Err(misuse)) => {

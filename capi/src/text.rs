@@ -138,13 +138,6 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
-        self.texts.clear();
-        self.pairs.clear();
-        self.descriptors.clear();
-    }
-
     /// Keeps text, with a NUL after it.
     pub(crate) fn text(&mut self, text: impl AsRef<[u8]>) -> ocirepo_str {
         let text = text.as_ref();

@@ -30,7 +30,9 @@ pub(crate) fn all(report: &mut Report) {
         run(&mut cargo(["fmt", "--all", "--check"])).map(done)
     });
     report.step("dependencies of the core", core_dependencies);
-    use crate::{capi, claims, supply, wasm};
+    report.step("licences and sources", supply::check);
+    report.step("tests that docs/security.md names", claims::check);
+    report.step("header of libocirepo", capi::check_header);
     report.step("lints", || {
         run(&mut cargo([
             "clippy",
