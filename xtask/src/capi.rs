@@ -1,10 +1,14 @@
 //! The C library: its header, and its installation.
 
+mod seen;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::report::{Failure, Outcome, Report};
 use crate::run::{cargo, output, program, root, run, target_dir};
+
+pub(crate) use seen::all as tests;
 
 const HEADER: &str = "capi/include/ocirepo.h";
 

@@ -38,6 +38,7 @@ usage: cargo xtask <command>
                         each fuzz target, or those named, for N seconds of CPU time
   package [PROGRAM]     a .deb and an .rpm in target/package, of a release build or of PROGRAM
   capi --prefix DIR     build libocirepo and install it: libraries, header, pkg-config, manual
+  capi-test             libocirepo from C: units, valgrind, sanitizers, hosts and a registry
   capi-header           write capi/include/ocirepo.h anew, after a change of capi/src
   core-dependencies     write docs/core-dependencies.txt anew, after a deliberate change";
 
@@ -71,6 +72,7 @@ fn main() -> ExitCode {
         ("package", []) => package::all(&mut report),
         ("package", [built]) => package::of(&mut report, std::path::Path::new(built)),
         ("capi", [option, prefix]) if option == "--prefix" => capi::install(&mut report, prefix),
+        ("capi-test", []) => capi::tests(&mut report),
         ("capi-header", []) => capi::rewrite_header(&mut report),
         ("core-dependencies", []) => check::rewrite_core_dependencies(&mut report),
         _ => {

@@ -41,6 +41,19 @@ const NEEDED: &[(Needed, &str)] = &[
     (Needed::Program("chromedriver"), "chromium-driver"),
     // The fuzz targets link libFuzzer, which is compiled with them.
     (Needed::Program("c++"), "g++"),
+    // The hosts in C, and what watches over them.
+    (Needed::Program("make"), "make"),
+    (Needed::Program("nm"), "binutils"),
+    (Needed::Program("pkg-config"), "pkg-config"),
+    (Needed::Program("valgrind"), "valgrind"),
+    (
+        Needed::File("/usr/include/x86_64-linux-gnu/curl/curl.h"),
+        "libcurl4-openssl-dev",
+    ),
+    (
+        Needed::File("/usr/include/libsoup-3.0/libsoup/soup.h"),
+        "libsoup-3.0-dev",
+    ),
 ];
 
 /// What `pip` installs: the version every test was seen to pass with.

@@ -9,7 +9,7 @@ use ocirepo_e2e::scratch;
 use crate::report::{Failure, Outcome, Report};
 use crate::run::{cargo, lab_dir, root, run, run_tests, target_dir};
 use crate::totals::Totals;
-use crate::{check, package, setup};
+use crate::{capi, check, package, setup};
 
 /// Optimised, but without the link-time optimisation of a release, which takes minutes.
 const PROFILE: &str = "e2e";
@@ -24,6 +24,7 @@ pub(crate) fn everything(report: &mut Report) {
     plain(report);
     if ready {
         report.tests("conformance of docker-registry", conformance);
+        capi::tests(report);
         end_to_end(report, None);
         package::of(report, &target_dir().join(PROFILE).join("ocirepo"));
     }
