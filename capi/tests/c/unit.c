@@ -2,7 +2,8 @@
  * What C programs rely on, seen from C and without a network. Prints TAP, and a line that sums it
  * up for `cargo xtask test`.
  *
- *     unit [CYCLES]      how many sessions are begun, driven at random and freed; 10,000
+ *     unit [CYCLES]      how many sessions are begun, driven at random and freed; 10,000, and with
+ *                        fewer their memory is not looked at
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -295,7 +296,8 @@ static void cycles(long count) {
     }
     long grown = resident_kib() - before;
     printf("# %ld cycles, the last nine tenths grew by %ld KiB\n", count, grown);
-    CHECK(grown < 512);
+    if (count >= 10000) /* with fewer, somebody watches who keeps what was freed */
+        CHECK(grown < 512);
     ocirepo_reference_free(at);
 }
 
