@@ -173,7 +173,8 @@ impl FromStr for Evr {
             Some(parts) => parts,
             None => (rest, ""),
         };
-        if version.is_empty() || version.contains('-') {
+        // A colon behind the epoch would read as the end of one where none is written.
+        if version.is_empty() || version.contains('-') || rest.contains(':') {
             return Err(error());
         }
         Ok(Self::new(epoch, version, release))
@@ -239,7 +240,7 @@ impl FromStr for Nevra {
         let (rest, release) = rest.rsplit_once('-').ok_or_else(error)?;
         let (name, version) = rest.rsplit_once('-').ok_or_else(error)?;
         let evr: Evr = version.parse().map_err(|_| error())?;
-        if name.is_empty() || release.is_empty() || arch.is_empty() {
+        if name.is_empty() || release.is_empty() || release.contains(':') || arch.is_empty() {
             return Err(error());
         }
         Ok(Self {

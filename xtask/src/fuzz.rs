@@ -1,14 +1,14 @@
 //! Hunting for inputs that break a property: every fuzz target for some time, and what came of it.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::report::{Failure, Outcome, Report};
 use crate::run::{output, program, root, run, succeeds, target_dir};
 
-/// libFuzzer ends with this when its time was up, which is how every run should end.
+/// libFuzzer ends with this when it was told to, which is how every run should end.
 const TIME_IS_UP: i32 = 72;
 
 /// Runs fuzz targets: `--seconds N [TARGET]...`, all of them unless some are named.
@@ -148,26 +148,37 @@ fn hunt(target: &str, seconds: u64) -> Result<End, Failure> {
         .try_clone()
         .map_err(|error| format!("could not write {}: {error}", log.display()))?;
     let binary = binary(target)?;
-    // libFuzzer counts time by the clock, which says little on a machine that is busy. Its own
-    // memory for inputs is capped as well.
-    let status = Command::new("sh")
-        .args(["-c", r#"ulimit -S -t "$0"; exec "$@""#])
-        .arg(seconds.to_string())
-        .arg(&binary)
+    let mut child = Command::new(&binary)
         .args(["-rss_limit_mb=2048", "-timeout=20", "-max_len=4096"])
-        .args(["-print_final_stats=1", "-use_value_profile=0"])
+        .arg("-print_final_stats=1")
         .arg(format!("-artifact_prefix={}/", found.display()))
         .arg(&corpus)
         .arg(root().join("fuzz/corpus").join(target))
         .stdin(Stdio::null())
         .stdout(copy)
         .stderr(file)
-        .status()
+        .spawn()
         .map_err(|error| format!("could not start {}: {error}", binary.display()))?;
-    let mut text = String::new();
-    File::open(&log)
-        .and_then(|mut file| file.read_to_string(&mut text))
+    // libFuzzer counts time by the clock, which says little on a machine that is busy.
+    let id = child.id().to_string();
+    let mut cpu_seconds = 0;
+    let status = loop {
+        let ended = child.try_wait();
+        let ended = ended.map_err(|error| format!("could not wait for {target}: {error}"))?;
+        if let Some(status) = ended {
+            break status;
+        }
+        cpu_seconds = cpu_time(&id).unwrap_or(cpu_seconds);
+        if cpu_seconds >= seconds {
+            // It says what it did before it ends.
+            succeeds(&mut program("kill", ["-TERM", &id]));
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    };
+    let text = std::fs::read(&log)
         .map_err(|error| format!("could not read {}: {error}", log.display()))?;
+    // It quotes inputs, of any bytes.
+    let text = String::from_utf8_lossy(&text);
     let artifact = text.lines().find_map(|line| {
         let (_, path) = line.split_once("Test unit written to ")?;
         Some(format!("{} {path}", binary.display()))
@@ -177,11 +188,21 @@ fn hunt(target: &str, seconds: u64) -> Result<End, Failure> {
     }
     Ok(End {
         target: target.to_owned(),
-        cpu_seconds: seconds,
+        cpu_seconds,
         executions: number(&text, "stat::number_of_executed_units:").unwrap_or_default(),
         edges: number(&text, " cov: ").unwrap_or_default(),
         finding: artifact,
     })
+}
+
+/// The CPU time of a process so far, in seconds: user and system, in hundredths, as Linux tells.
+fn cpu_time(id: &str) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // The name before may hold anything.
+    let (_, rest) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    let time = |at: usize| fields.get(at)?.parse::<u64>().ok();
+    Some((time(11)? + time(12)?) / 100)
 }
 
 fn binary(target: &str) -> Result<PathBuf, Failure> {

@@ -111,10 +111,21 @@ fn names_are_taken_apart_and_put_together() {
         "a-1-.x",
         "a-x:1-1.x",
         "a-:1-1.x",
+        "a-0:1:2-1.x",
+        "a-1-1:2.x",
     ] {
         assert!(text.parse::<Nevra>().is_err(), "{text}");
     }
-    for text in ["", "-1", "1-", "1-2-3", "x:1", "4294967296:1"] {
+    for text in [
+        "",
+        "-1",
+        "1-",
+        "1-2-3",
+        "x:1",
+        "4294967296:1",
+        "0:1:2",
+        "0:1-2:3",
+    ] {
         assert!(text.parse::<Evr>().is_err(), "{text}");
     }
 }
