@@ -112,5 +112,42 @@ pub(crate) fn reference(text: &str) -> Result<Reference, Failure> {
     } else {
         text.parse::<Reference>()
     };
-    parsed.map_err(|error| Failure::usage(format!("`{text}`: {error}")))
+    parsed.map_err(|error| Failure::usage(format!("`{}`: {error}", quoted(text))))
+}
+
+/// A location as messages quote it: without the user and password that somebody wrote into it.
+pub(crate) fn quoted(text: &str) -> String {
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), text),
+    };
+    let end = rest.find('/').unwrap_or(rest.len());
+    // The last one: passwords are written without escaping, too.
+    match rest[..end].rfind('@') {
+        Some(at) if rest[..at].contains(':') || !scheme.is_empty() => {
+            format!("{scheme}…{}", &rest[at..])
+        }
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn what_is_quoted_has_no_password() {
+        for (text, shown) in [
+            ("oci://me:pw@h:5000/a:b", "oci://…@h:5000/a:b"),
+            ("oci://me:p@w@h/a", "oci://…@h/a"),
+            ("oci://pw@h", "oci://…@h"),
+            ("me:pw@h/a", "…@h/a"),
+            ("oci://h/a@sha256:00", "oci://h/a@sha256:00"),
+            ("h:5000/a@sha256:00", "h:5000/a@sha256:00"),
+            ("a@sha256:00", "a@sha256:00"),
+            ("a", "a"),
+        ] {
+            assert_eq!(quoted(text), shown);
+        }
+    }
 }

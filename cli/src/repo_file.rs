@@ -5,6 +5,7 @@
 
 use ocirepo::reference::Location;
 
+use crate::client::quoted;
 use crate::exit::Failure;
 use crate::serve;
 
@@ -215,8 +216,9 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn of(url: &'a str) -> Result<Self, Failure> {
-        let refuse =
-            |error: &dyn std::fmt::Display| Failure::usage(format!("baseurl `{url}`: {error}"));
+        let refuse = |error: &dyn std::fmt::Display| {
+            Failure::usage(format!("baseurl `{}`: {error}", quoted(url)))
+        };
         let shape = || refuse(&"write it oci://HOST[:PORT]/NAME[:TAG|@DIGEST]");
         let text = url.trim_end_matches('/');
         let (scheme, rest) = text.split_once("://").ok_or_else(shape)?;
@@ -260,7 +262,8 @@ fn expanded(text: &str) -> String {
 fn base(url: &str, bridge: &str) -> Result<String, Failure> {
     if !url.contains('$') {
         let location = Location::parse(url.trim_end_matches('/'));
-        let location = location.map_err(|error| Failure::usage(format!("`{url}`: {error}")))?;
+        let location =
+            location.map_err(|error| Failure::usage(format!("`{}`: {error}", quoted(url))))?;
         return Ok(serve::base(bridge, location.reference()));
     }
     let Parts {

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::arguments::Global;
 use crate::client;
+use crate::client::quoted;
 use crate::exit::Failure;
 use crate::output::Out;
 
@@ -63,7 +64,7 @@ pub(super) fn key(text: &str) -> Result<String, Failure> {
 
 /// The registry in `HOST[:PORT][/NAMESPACE]`, with or without `oci://` before it.
 pub(crate) fn registry(text: &str) -> Result<Registry, Failure> {
-    let wrong = |error| Failure::usage(format!("`{text}`: {error}"));
+    let wrong = |error| Failure::usage(format!("`{}`: {error}", quoted(text)));
     if text.contains("://") {
         // A location needs a name; the registry is all that matters here.
         let named = format!("{}/x", text.trim_end_matches('/'));

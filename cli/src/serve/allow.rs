@@ -4,6 +4,7 @@ use std::fmt;
 
 use ocirepo::reference::{Location, Reference, Registry, Repository, Scheme};
 
+use crate::client::quoted;
 use crate::exit::Failure;
 
 /// Repositories and prefixes that were named.
@@ -40,7 +41,8 @@ impl AllowList {
     /// Adds `[oci://|oci+http://]REGISTRY[/PREFIX]`: the repository of that name and all
     /// below it, or all of the registry.
     pub(crate) fn prefix(&mut self, text: &str) -> Result<(), Failure> {
-        let refuse = |error: &dyn fmt::Display| Failure::usage(format!("--allow {text}: {error}"));
+        let refuse =
+            |error: &dyn fmt::Display| Failure::usage(format!("--allow {}: {error}", quoted(text)));
         let (scheme, rest) = text.split_once("://").unwrap_or(("oci", text));
         let rest = rest.trim_end_matches('/');
         let rule = if rest.contains('/') {
