@@ -101,6 +101,7 @@ struct Inner {
     status: Option<StatusCode>,
     registry: Vec<RegistryError>,
     message: String,
+    hidden: Option<&'static str>,
 }
 
 impl Error {
@@ -112,7 +113,14 @@ impl Error {
             status: None,
             registry: Vec::new(),
             message: message.into(),
+            hidden: None,
         }))
+    }
+
+    /// Names the header of the response that the host cannot see.
+    pub(crate) fn hidden(mut self, header: &'static str) -> Self {
+        self.0.hidden = Some(header);
+        self
     }
 
     /// Adds what was being done, unless something closer to it already said so.
@@ -159,6 +167,12 @@ impl Error {
     /// The errors the registry listed, in its order.
     pub fn registry_errors(&self) -> &[RegistryError] {
         &self.0.registry
+    }
+
+    /// The header of the response that the host could not see, where that is what failed
+    /// ([`ErrorKind::Capability`]): the registry must expose it to pages.
+    pub fn hidden_header(&self) -> Option<&str> {
+        self.0.hidden
     }
 
     /// Whether the registry listed this code, such as `BLOB_UNKNOWN`.

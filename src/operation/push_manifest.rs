@@ -81,11 +81,14 @@ impl PushManifest {
             return self.done();
         }
         if env.capabilities.hides_headers {
-            return Step::fail(Error::new(
-                ErrorKind::Capability,
-                "the manifest is stored, but whether its subject lists it cannot be seen; \
+            return Step::fail(
+                Error::new(
+                    ErrorKind::Capability,
+                    "the manifest is stored, but whether its subject lists it cannot be seen; \
                  the registry must expose the header `OCI-Subject`",
-            ));
+                )
+                .hidden("OCI-Subject"),
+            );
         }
         self.state = State::Reading;
         Step::Next

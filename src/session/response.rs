@@ -390,7 +390,8 @@ impl Session {
                     ErrorKind::Capability,
                     "the registry wants a login, but this page may not see how; \
                      the registry must expose the header `WWW-Authenticate`",
-                );
+                )
+                .hidden("WWW-Authenticate");
                 return self.fail(operation, error.at(&response.url).status(response.status()));
             }
             None => {

@@ -529,6 +529,9 @@ export interface PackageTable {
   /** The package file, verified as it comes. */
   download(id: number, options?: CallOptions): Promise<BlobDownload>;
 
+  /** What changed from this table to another; {@link diff}. */
+  diff(to: PackageTable): { changes: PackageChange[]; unchanged: number };
+
   /** Frees its memory. */
   free(): void;
 }

@@ -8,6 +8,7 @@ mod check;
 mod claims;
 mod demo;
 mod fuzz;
+mod npm;
 mod package;
 mod report;
 mod run;
@@ -40,6 +41,8 @@ usage: cargo xtask <command>
   capi --prefix DIR     build libocirepo and install it: libraries, header, pkg-config, manual
   capi-test             libocirepo from C: units, valgrind, sanitizers, hosts and a registry
   capi-header           write capi/include/ocirepo.h anew, after a change of capi/src
+  npm                   the JavaScript package in target/npm/ocirepo
+  npm-test              the tests of that package, in Node and Chromium
   core-dependencies     write docs/core-dependencies.txt anew, after a deliberate change";
 
 fn main() -> ExitCode {
@@ -74,6 +77,10 @@ fn main() -> ExitCode {
         ("capi", [option, prefix]) if option == "--prefix" => capi::install(&mut report, prefix),
         ("capi-test", []) => capi::tests(&mut report),
         ("capi-header", []) => capi::rewrite_header(&mut report),
+        ("npm", []) => {
+            npm::all(&mut report);
+        }
+        ("npm-test", []) => test::npm_alone(&mut report),
         ("core-dependencies", []) => check::rewrite_core_dependencies(&mut report),
         _ => {
             eprintln!("{USAGE}");

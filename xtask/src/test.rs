@@ -9,7 +9,7 @@ use ocirepo_e2e::scratch;
 use crate::report::{Failure, Outcome, Report};
 use crate::run::{cargo, lab_dir, root, run, run_tests, target_dir};
 use crate::totals::Totals;
-use crate::{capi, check, package, setup};
+use crate::{capi, check, npm, package, setup};
 
 /// Optimised, but without the link-time optimisation of a release, which takes minutes.
 const PROFILE: &str = "e2e";
@@ -26,7 +26,16 @@ pub(crate) fn everything(report: &mut Report) {
         report.tests("conformance of docker-registry", conformance);
         capi::tests(report);
         end_to_end(report, None);
-        package::of(report, &target_dir().join(PROFILE).join("ocirepo"));
+        npm::tests(report, &program());
+        package::of(report, &program());
+    }
+}
+
+/// The tests of the JavaScript package.
+pub(crate) fn npm_alone(report: &mut Report) {
+    if setup_all(report) {
+        report.step("build the program", || build().map(done));
+        npm::tests(report, &program());
     }
 }
 
@@ -87,8 +96,7 @@ fn plain(report: &mut Report) {
 
 fn end_to_end(report: &mut Report, filter: Option<&str>) {
     report.tests("end to end", |totals| {
-        let build = ["build", "--quiet", "--profile", PROFILE];
-        run(cargo(build).args(["--package", "ocirepo-cli"]))?;
+        build()?;
         scratch::sweep(&lab_dir()).map_err(|error| format!("could not sweep the lab: {error}"))?;
         let mut command = cargo(["test", "--package", "ocirepo-e2e", "--features", "lab"]);
         command.args(["--test", "*", "--no-fail-fast"]);
@@ -99,10 +107,19 @@ fn end_to_end(report: &mut Report, filter: Option<&str>) {
     });
 }
 
+/// The program that the lab runs.
+fn program() -> PathBuf {
+    target_dir().join(PROFILE).join("ocirepo")
+}
+
+fn build() -> Result<(), Failure> {
+    let build = ["build", "--quiet", "--profile", PROFILE];
+    run(cargo(build).args(["--package", "ocirepo-cli"]))
+}
+
 fn lab_environment(command: &mut Command) -> &mut Command {
-    let program: PathBuf = target_dir().join(PROFILE).join("ocirepo");
     command
-        .env("OCIREPO_BIN", program)
+        .env("OCIREPO_BIN", program())
         .env("OCIREPO_LAB_PYTHON", setup::python_dir().join("bin/python"))
         .env("OCIREPO_LAB_ZYPPER", setup::zypper())
         .env("OCIREPO_LAB_DIR", lab_dir())

@@ -5,6 +5,7 @@ use pgp::types::KeyDetails;
 
 use super::certificate::Candidate;
 use super::error::SignatureError;
+use super::verdict::Verdict;
 
 /// More certificates than this in one file are not read.
 const MAX_CERTIFICATES: usize = 1024;
@@ -13,6 +14,34 @@ const MAX_CERTIFICATES: usize = 1024;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keyring {
     certificates: Vec<SignedPublicKey>,
+    check: Check,
+}
+
+/// How signatures are checked. It is called through every keyring, so that a program which
+/// never makes one, such as the first module of a web page, has no cryptography linked into
+/// it.
+#[derive(Clone, Copy)]
+struct Check(fn(&[u8], &[u8], &Keyring, u64) -> Result<Verdict, SignatureError>);
+
+impl Default for Check {
+    fn default() -> Self {
+        Self(super::check_all)
+    }
+}
+
+impl PartialEq for Check {
+    /// There is only one.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Check {}
+
+impl std::fmt::Debug for Check {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Check")
+    }
 }
 
 impl Keyring {
@@ -44,7 +73,20 @@ impl Keyring {
             return Err(SignatureError::no_key(cause));
         }
         certificates.truncate(MAX_CERTIFICATES);
-        Ok(Self { certificates })
+        Ok(Self {
+            certificates,
+            check: Check::default(),
+        })
+    }
+
+    /// Checks every signature in a file; see [`verify`](super::verify).
+    pub(super) fn check(
+        &self,
+        data: &[u8],
+        signature: &[u8],
+        now: u64,
+    ) -> Result<Verdict, SignatureError> {
+        (self.check.0)(data, signature, self, now)
     }
 
     /// Adds the keys of another keyring.

@@ -1,0 +1,423 @@
+//! What is shown of packages, in the shapes of `ocirepo.d.ts`.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use ocirepo_rpm::diff::{self, Change, Entry};
+use ocirepo_rpm::evr::Evr;
+use ocirepo_rpm::package::Dependency;
+use serde::Serialize;
+
+use super::{NONE, PROVIDES, REQUIRES, Row, Table};
+
+/// How many providers of one requirement are named.
+const MOST_PROVIDERS: usize = 20;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RowOut<'a> {
+    id: u32,
+    name: &'a str,
+    epoch: u32,
+    version: &'a str,
+    release: &'a str,
+    arch: &'a str,
+    evr: String,
+    nevra: String,
+    summary: &'a str,
+    size: u64,
+    installed_size: u64,
+    build_time: u64,
+    license: &'a str,
+    source: &'a str,
+    location: &'a str,
+    checksum: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Details<'a> {
+    #[serde(flatten)]
+    row: RowOut<'a>,
+    description: &'a str,
+    url: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    homepage: Option<String>,
+    vendor: &'a str,
+    packager: &'a str,
+    group: &'a str,
+    build_host: &'a str,
+    source_rpm: &'a str,
+    file_time: u64,
+    archive_size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    header_range: Option<(u32, u32)>,
+    provides: Vec<DependencyOut>,
+    requires: Vec<DependencyOut>,
+    conflicts: Vec<DependencyOut>,
+    obsoletes: Vec<DependencyOut>,
+    recommends: Vec<DependencyOut>,
+    suggests: Vec<DependencyOut>,
+    supplements: Vec<DependencyOut>,
+    enhances: Vec<DependencyOut>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct DependencyOut {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comparison: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evr: Option<String>,
+    text: String,
+    pre: bool,
+    providers: Vec<Provider>,
+}
+
+#[derive(Serialize)]
+struct Provider {
+    id: u32,
+    nevra: String,
+}
+
+impl From<&Dependency> for DependencyOut {
+    /// Without its providers.
+    fn from(dependency: &Dependency) -> Self {
+        Self {
+            name: dependency.name.to_string(),
+            comparison: dependency
+                .comparison
+                .map(|comparison| comparison.operator()),
+            evr: dependency.evr.as_ref().map(|evr| evr.to_string()),
+            text: dependency.to_string(),
+            pre: dependency.pre,
+            providers: Vec::new(),
+        }
+    }
+}
+
+/// How many packages have a value.
+#[derive(Default, Serialize)]
+pub(crate) struct Facet {
+    value: String,
+    count: u32,
+    size: u64,
+}
+
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Source {
+    #[serde(flatten)]
+    facet: Facet,
+    installed_size: u64,
+    newest: u64,
+}
+
+#[derive(Serialize)]
+pub(crate) struct DiffOut {
+    changes: Vec<ChangeOut>,
+    unchanged: usize,
+}
+
+#[derive(Serialize)]
+struct ChangeOut {
+    change: &'static str,
+    name: String,
+    arch: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old: Option<SideOut>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new: Option<SideOut>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SideOut {
+    nevra: String,
+    evr: String,
+    checksum: String,
+    size: u64,
+    build_time: u64,
+}
+
+impl Table {
+    /// A row to show; `None` if there is no such package.
+    pub(crate) fn shown(&self, id: u32) -> Option<RowOut<'_>> {
+        let row = self.row(id)?;
+        let nevra = self.nevra(id)?;
+        Some(RowOut {
+            id,
+            name: self.texts.get(row.name),
+            epoch: row.epoch,
+            version: self.texts.get(row.version),
+            release: self.texts.get(row.release),
+            arch: self.texts.get(row.arch),
+            evr: nevra.evr.to_string(),
+            nevra: nevra.to_string(),
+            summary: self.summaries.get(id),
+            size: row.size,
+            installed_size: row.installed,
+            build_time: row.build_time,
+            license: self.texts.get(row.license),
+            source: self.texts.get(row.source),
+            location: self.locations.get(id),
+            checksum: row.checksum.to_string(),
+        })
+    }
+
+    /// Everything that is known of a package.
+    pub(crate) fn details(&self, id: u32) -> Option<Details<'_>> {
+        let row = self.row(id)?;
+        let url = self.texts.get(row.url);
+        let list = |kind| self.dependencies_out(id, kind);
+        Some(Details {
+            row: self.shown(id)?,
+            description: self.descriptions.get(id),
+            url,
+            homepage: homepage(url),
+            vendor: self.texts.get(row.vendor),
+            packager: self.texts.get(row.packager),
+            group: self.texts.get(row.group),
+            build_host: self.texts.get(row.build_host),
+            source_rpm: self.texts.get(row.source_rpm),
+            file_time: row.file_time,
+            archive_size: row.archive,
+            header_range: Some(row.header).filter(|(_, end)| *end > 0),
+            provides: list(PROVIDES),
+            requires: list(REQUIRES),
+            conflicts: list(2),
+            obsoletes: list(3),
+            recommends: list(4),
+            suggests: list(5),
+            supplements: list(6),
+            enhances: list(7),
+        })
+    }
+
+    fn dependencies_out(&self, id: u32, kind: usize) -> Vec<DependencyOut> {
+        let at = self.dependencies(id, kind);
+        at.filter_map(|at| {
+            let name = *self.dependencies.name.get(at)?;
+            let evr = self.evr_at(at).map(str::to_owned);
+            let flags = *self.dependencies.flags.get(at)?;
+            let comparison = operator(flags);
+            let text = match (comparison, &evr) {
+                (Some(comparison), Some(evr)) => {
+                    format!("{} {comparison} {evr}", self.texts.get(name))
+                }
+                _ => self.texts.get(name).to_owned(),
+            };
+            let providers = match kind {
+                PROVIDES => Vec::new(),
+                _ => self.providers_of(name, comparison, evr.as_deref()),
+            };
+            Some(DependencyOut {
+                name: self.texts.get(name).to_owned(),
+                comparison,
+                evr,
+                text,
+                pre: flags & 8 != 0,
+                providers,
+            })
+        })
+        .collect()
+    }
+
+    fn evr_at(&self, at: usize) -> Option<&str> {
+        let evr = *self.dependencies.evr.get(at)?;
+        (evr != NONE).then(|| self.texts.get(evr))
+    }
+
+    /// The packages that satisfy a requirement.
+    fn providers_of(
+        &self,
+        name: u32,
+        comparison: Option<&str>,
+        evr: Option<&str>,
+    ) -> Vec<Provider> {
+        let mut found: Vec<Provider> = Vec::new();
+        for id in self.provided().of(name) {
+            if found.len() == MOST_PROVIDERS {
+                break;
+            }
+            if found.last().is_none_or(|last| last.id != *id)
+                && self.satisfies(*id, name, comparison, evr)
+                && let Some(nevra) = self.nevra(*id)
+            {
+                let nevra = nevra.to_string();
+                found.push(Provider { id: *id, nevra });
+            }
+        }
+        found
+    }
+
+    /// Whether what a package provides under a name is in the range.
+    fn satisfies(&self, id: u32, name: u32, comparison: Option<&str>, evr: Option<&str>) -> bool {
+        let (Some(comparison), Some(evr)) = (comparison, evr) else {
+            return true;
+        };
+        let Ok(wanted) = evr.parse::<Evr>() else {
+            return true;
+        };
+        self.dependencies(id, PROVIDES).any(|at| {
+            if self.dependencies.name.get(at) != Some(&name) {
+                return false;
+            }
+            let flags = self.dependencies.flags.get(at).copied().unwrap_or_default();
+            match self.evr_at(at).map(str::parse::<Evr>) {
+                Some(Ok(provided)) => overlap(
+                    operator(flags).unwrap_or("="),
+                    &provided,
+                    comparison,
+                    &wanted,
+                ),
+                // Without a version it provides every one, as rpm has it.
+                _ => true,
+            }
+        })
+    }
+
+    /// The architectures, the most frequent first.
+    pub(crate) fn arches(&self) -> Vec<Facet> {
+        self.facets(|row| row.arch)
+    }
+
+    /// The licences, the most frequent first.
+    pub(crate) fn licenses(&self) -> Vec<Facet> {
+        self.facets(|row| row.license)
+    }
+
+    fn facets(&self, of: impl Fn(&Row) -> u32) -> Vec<Facet> {
+        let mut found: BTreeMap<u32, Facet> = BTreeMap::new();
+        for row in &self.rows {
+            let facet = found.entry(of(row)).or_default();
+            facet.count += 1;
+            facet.size += row.size;
+        }
+        let named = found.into_iter().map(|(text, facet)| Facet {
+            value: self.texts.get(text).to_owned(),
+            ..facet
+        });
+        let mut list: Vec<Facet> = named.collect();
+        list.sort_by(|a, b| (b.count, &a.value).cmp(&(a.count, &b.value)));
+        list
+    }
+
+    /// The source packages, the largest first.
+    pub(crate) fn sources(&self) -> Vec<Source> {
+        let mut found: BTreeMap<u32, Source> = BTreeMap::new();
+        for row in &self.rows {
+            let source = found.entry(row.source).or_default();
+            source.facet.count += 1;
+            source.facet.size += row.size;
+            source.installed_size += row.installed;
+            source.newest = source.newest.max(row.build_time);
+        }
+        let mut list: Vec<Source> = Vec::with_capacity(found.len());
+        for (text, mut source) in found {
+            source.facet.value = self.texts.get(text).to_owned();
+            list.push(source);
+        }
+        list.sort_by(|a, b| (b.facet.size, &a.facet.value).cmp(&(a.facet.size, &b.facet.value)));
+        list
+    }
+
+    /// One number of each package.
+    pub(crate) fn column(&self, name: &str) -> Option<Vec<f64>> {
+        let of: fn(&Row) -> u64 = match name {
+            "size" => |row| row.size,
+            "installedSize" => |row| row.installed,
+            "buildTime" => |row| row.build_time,
+            _ => return None,
+        };
+        Some(self.rows.iter().map(|row| of(row) as f64).collect())
+    }
+
+    fn entries(&self) -> Vec<Entry> {
+        let ids = 0..self.len() as u32;
+        ids.filter_map(|id| {
+            let row = self.row(id)?;
+            Some(Entry {
+                nevra: self.nevra(id)?,
+                checksum: *row.checksum,
+                size: row.size,
+                build_time: row.build_time,
+            })
+        })
+        .collect()
+    }
+
+    /// What changed from this table to another.
+    pub(crate) fn diff(&self, to: &Self) -> DiffOut {
+        let found = diff::diff(self.entries(), to.entries());
+        DiffOut {
+            changes: found.changes.iter().map(ChangeOut::from).collect(),
+            unchanged: found.unchanged,
+        }
+    }
+}
+
+impl From<&Change> for ChangeOut {
+    fn from(change: &Change) -> Self {
+        let (kind, old, new) = match change {
+            Change::Added(entry) => ("added", None, Some(entry)),
+            Change::Removed(entry) => ("removed", Some(entry), None),
+            Change::Upgraded { from, to } => ("upgraded", Some(from), Some(to)),
+            Change::Downgraded { from, to } => ("downgraded", Some(from), Some(to)),
+            Change::Rebuilt { from, to } => ("rebuilt", Some(from), Some(to)),
+        };
+        let side = |entry: &Entry| SideOut {
+            nevra: entry.nevra.to_string(),
+            evr: entry.nevra.evr.to_string(),
+            checksum: entry.checksum.to_string(),
+            size: entry.size,
+            build_time: entry.build_time,
+        };
+        let nevra = &change.shown().nevra;
+        Self {
+            change: kind,
+            name: nevra.name.to_string(),
+            arch: nevra.arch.to_string(),
+            old: old.map(side),
+            new: new.map(side),
+        }
+    }
+}
+
+fn operator(flags: u8) -> Option<&'static str> {
+    match flags & 7 {
+        1 => Some("<"),
+        2 => Some("<="),
+        3 => Some("="),
+        4 => Some(">="),
+        5 => Some(">"),
+        _ => None,
+    }
+}
+
+/// Whether two ranges of versions have one in common. A version without a release stands for
+/// all of its releases, as rpm has it.
+fn overlap(one: &str, a: &Evr, other: &str, b: &Evr) -> bool {
+    let mut b = b.clone();
+    let mut a = a.clone();
+    if a.release.is_empty() || b.release.is_empty() {
+        a.release = "".into();
+        b.release = "".into();
+    }
+    let down = |operator: &str| operator.starts_with('<');
+    let up = |operator: &str| operator.starts_with('>');
+    let same = |operator: &str| operator.ends_with('=');
+    match a.compare(&b) {
+        Ordering::Less => up(one) || down(other),
+        Ordering::Greater => down(one) || up(other),
+        Ordering::Equal => {
+            (same(one) && same(other)) || (down(one) && down(other)) || (up(one) && up(other))
+        }
+    }
+}
+
+/// A URL that can be followed: of the web, and nothing else that a browser would run.
+fn homepage(url: &str) -> Option<String> {
+    let parsed = url::Url::parse(url.trim()).ok()?;
+    matches!(parsed.scheme(), "http" | "https").then(|| parsed.to_string())
+}
