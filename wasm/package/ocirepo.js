@@ -101,6 +101,8 @@ const manifestOf = (found) => {
   return { ...found, text, json: JSON.parse(text) };
 };
 
+const detailsOf = ({ row, ...more }) => ({ ...row, ...more });
+
 const MEBI = 1024 * 1024;
 
 class BlobDownload {
@@ -407,7 +409,7 @@ class PackageTable {
   }
 
   details(id) {
-    return now(() => this.#inner.details(id));
+    return detailsOf(now(() => this.#inner.details(id)));
   }
 
   providers(name) {
@@ -447,7 +449,10 @@ class PackageTable {
   }
 
   header(id, options) {
-    return asking(options?.signal, () => this.#opened.headerOf(this.#inner, id, call(options)));
+    return asking(options?.signal, async () => {
+      const found = await this.#opened.headerOf(this.#inner, id, call(options));
+      return { ...found, details: detailsOf(found.details) };
+    });
   }
 
   download(id, options) {

@@ -227,28 +227,31 @@ impl Metadata {
         Ok(match self {
             // It was hashed when it came.
             Self::Raw(bytes, true) => {
-                let source = Cursor::new(bytes.clone());
+                let source = BufReader::with_capacity(PIECE, of(bytes));
                 let plain = Decompressor::new(source, record.location.path(), limits)?;
                 Box::new(BufReader::with_capacity(PIECE, plain))
             }
-            Self::Raw(bytes, false) => {
-                Box::new(metadata::open(record, Cursor::new(bytes.clone()), limits)?)
-            }
+            Self::Raw(bytes, false) => Box::new(metadata::open(record, of(bytes), limits)?),
             Self::Made(bytes, made) => {
-                let source = made.make(Cursor::new(bytes.clone()))?;
+                let source: Box<dyn Read> = Box::new(made.make(of(bytes))?);
                 Box::new(metadata::open(record, source, limits)?)
             }
         })
     }
 }
 
-/// Size of the buffer behind a decompressor, in bytes.
+/// A reader of bytes. Of one type for all, so that the module has one decoder of each kind.
+fn of(bytes: &Shared) -> Box<dyn Read> {
+    Box::new(Cursor::new(bytes.clone()))
+}
+
+/// Size of the buffers around a decompressor, in bytes.
 const PIECE: usize = 64 << 10;
 
 /// A file that is made in this very moment, complete and verified.
-pub(crate) fn made(made: &Made, from: &[u8]) -> Result<Vec<u8>, Failure> {
+pub(crate) fn made(made: &Made, from: Vec<u8>) -> Result<Vec<u8>, Failure> {
     let mut content = Vec::new();
-    let mut source = made.make(Cursor::new(from))?;
+    let mut source = made.make(of(&from.into()))?;
     source
         .read_to_end(&mut content)
         .map_err(|error: io::Error| Failure::new("malformed", error.to_string()))?;

@@ -5,14 +5,14 @@ use std::rc::Rc;
 use js_sys::{Float64Array, Uint32Array};
 use ocirepo_rpm::header::Facts;
 use ocirepo_rpm::other::Change;
-use ocirepo_rpm::package::{Dependency, File};
+use ocirepo_rpm::package::File;
 use serde::Serialize;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::failure::Failure;
 use crate::json::to_js;
-use crate::table::{DependencyOut, Filters, Sort, Table};
+use crate::table::{Details, Filters, Sort, Table};
 
 /// The packages of a repository.
 #[wasm_bindgen(skip_typescript)]
@@ -164,81 +164,37 @@ pub(crate) fn change_out(changes: &[Change]) -> Vec<ChangeOut<'_>> {
     list
 }
 
-/// What the header of a package says.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct HeaderOut {
-    verified: bool,
-    nevra: String,
-    bytes_read: usize,
-    details: serde_json::Value,
-    files: Vec<FileOut>,
-    changes: serde_json::Value,
-    differs: Vec<&'static str>,
-}
-
-impl HeaderOut {
-    /// From the facts of a header of so many bytes, compared with the row of a table.
-    pub(crate) fn new(facts: &Facts, bytes_read: usize, table: &Table, id: u32) -> Self {
-        let package = &facts.package;
-        // The same shapes as the table has, by the same code.
-        let mut alone = Table::default();
-        alone.push(package);
-        alone.finish();
-        let details = alone.details(0);
-        let mut details = serde_json::to_value(details).unwrap_or_default();
-        let listed = table.details(id);
-        let listed = serde_json::to_value(listed).unwrap_or_default();
-        let compared = [
-            "nevra",
-            "summary",
-            "description",
-            "license",
-            "url",
-            "vendor",
-            "packager",
-            "group",
-            "buildHost",
-            "sourceRpm",
-            "buildTime",
-            "installedSize",
-        ];
-        let differs = compared
-            .into_iter()
-            .filter(|name| details.get(name) != listed.get(name))
-            .collect();
-        let lists: [(&str, &[Dependency]); 8] = [
-            ("provides", &package.dependencies.provides),
-            ("requires", &package.dependencies.requires),
-            ("conflicts", &package.dependencies.conflicts),
-            ("obsoletes", &package.dependencies.obsoletes),
-            ("recommends", &package.dependencies.recommends),
-            ("suggests", &package.dependencies.suggests),
-            ("supplements", &package.dependencies.supplements),
-            ("enhances", &package.dependencies.enhances),
-        ];
-        for (name, list) in lists {
-            let list: Vec<DependencyOut> = list.iter().map(DependencyOut::from).collect();
-            if let Some(field) = details.get_mut(name) {
-                *field = serde_json::to_value(list).unwrap_or_default();
-            }
-        }
-        Self {
-            verified: false,
-            nevra: package.nevra.to_string(),
-            bytes_read,
-            details,
-            files: facts
-                .files
-                .files
-                .iter()
-                .map(|file| FileOut {
-                    checksum: file.checksum.as_ref().map(|checksum| checksum.to_string()),
-                    ..FileOut::plain(file)
-                })
-                .collect(),
-            changes: serde_json::to_value(change_out(&facts.changes.changes)).unwrap_or_default(),
-            differs,
-        }
+/// What the header of a package says, as JSON.
+pub(crate) fn header(facts: &Facts, bytes_read: usize, table: &Table, id: u32) -> JsValue {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Out<'a> {
+        verified: bool,
+        nevra: String,
+        bytes_read: usize,
+        details: Option<Details<'a>>,
+        files: Vec<FileOut>,
+        changes: Vec<ChangeOut<'a>>,
+        differs: Vec<&'static str>,
     }
+    // The same shapes as the table has, by the same code.
+    let mut alone = Table::default();
+    alone.push(&facts.package);
+    alone.finish();
+    let details = alone.details(0);
+    let listed = table.details(id);
+    let differs = details.as_ref().zip(listed.as_ref());
+    let files = facts.files.files.iter().map(|file| FileOut {
+        checksum: file.checksum.as_ref().map(|checksum| checksum.to_string()),
+        ..FileOut::plain(file)
+    });
+    to_js(&Out {
+        verified: false,
+        nevra: facts.package.nevra.to_string(),
+        bytes_read,
+        differs: differs.map_or_else(Vec::new, |(one, other)| one.differs(other)),
+        details,
+        files: files.collect(),
+        changes: change_out(&facts.changes.changes),
+    })
 }

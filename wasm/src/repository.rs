@@ -27,7 +27,7 @@ use crate::failure::Failure;
 use crate::js::{self, Call};
 use crate::json::to_js;
 use crate::load::{self, Located, Metadata};
-use crate::packages::{FileOut, HeaderOut, PackageTable, change_out};
+use crate::packages::{FileOut, PackageTable, change_out, header as shown};
 use crate::table::Table;
 use crate::wait::sleep;
 
@@ -180,7 +180,7 @@ impl Repository {
                 Located::Made(made) => {
                     let most = load::MOST_METADATA;
                     let from = load::pull(&self.driver, &made.from, most, None).await?;
-                    Uint8Array::from(&load::made(&made, &from)?[..]).into()
+                    Uint8Array::from(&load::made(&made, from)?[..]).into()
                 }
                 Located::Blob(blob) if blob.checksum.is_some() => {
                     let most = load::MOST_METADATA;
@@ -256,9 +256,7 @@ impl Repository {
         call: Call,
     ) -> Result<JsValue, JsValue> {
         let table = Rc::clone(&table.table);
-        Ok(to_js(
-            &abortable(&call, self.read_header(&table, id)).await?,
-        ))
+        Ok(abortable(&call, self.read_header(&table, id)).await?)
     }
 }
 
@@ -339,7 +337,7 @@ impl Repository {
         })
     }
 
-    async fn read_header(&self, table: &Table, id: u32) -> Result<HeaderOut, Failure> {
+    async fn read_header(&self, table: &Table, id: u32) -> Result<JsValue, Failure> {
         let checksum = self.pkgid(table, id)?;
         let path = table.location(id);
         let end = table.header_end(id).ok_or_else(|| {
@@ -371,7 +369,7 @@ impl Repository {
             time: 0,
             payload: None,
         })?;
-        Ok(HeaderOut::new(&facts, found.bytes.len(), table, id))
+        Ok(shown(&facts, found.bytes.len(), table, id))
     }
 }
 

@@ -21,7 +21,9 @@ pub struct Keyring {
 /// never makes one, such as the first module of a web page, has no cryptography linked into
 /// it.
 #[derive(Clone, Copy)]
-struct Check(fn(&[u8], &[u8], &Keyring, u64) -> Result<Verdict, SignatureError>);
+struct Check(Function);
+
+type Function = fn(&[u8], &[u8], &Keyring, u64) -> Result<Verdict, SignatureError>;
 
 impl Default for Check {
     fn default() -> Self {

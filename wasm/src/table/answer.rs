@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use ocirepo_rpm::diff::{self, Change, Entry};
 use ocirepo_rpm::evr::Evr;
-use ocirepo_rpm::package::Dependency;
 use serde::Serialize;
 
 use super::{NONE, PROVIDES, REQUIRES, Row, Table};
@@ -37,7 +36,7 @@ pub(crate) struct RowOut<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Details<'a> {
-    #[serde(flatten)]
+    /// The package puts its fields beside the others.
     row: RowOut<'a>,
     description: &'a str,
     url: &'a str,
@@ -80,22 +79,6 @@ struct Provider {
     nevra: String,
 }
 
-impl From<&Dependency> for DependencyOut {
-    /// Without its providers.
-    fn from(dependency: &Dependency) -> Self {
-        Self {
-            name: dependency.name.to_string(),
-            comparison: dependency
-                .comparison
-                .map(|comparison| comparison.operator()),
-            evr: dependency.evr.as_ref().map(|evr| evr.to_string()),
-            text: dependency.to_string(),
-            pre: dependency.pre,
-            providers: Vec::new(),
-        }
-    }
-}
-
 /// How many packages have a value.
 #[derive(Default, Serialize)]
 pub(crate) struct Facet {
@@ -107,10 +90,35 @@ pub(crate) struct Facet {
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Source {
-    #[serde(flatten)]
-    facet: Facet,
+    value: String,
+    count: u32,
+    size: u64,
     installed_size: u64,
     newest: u64,
+}
+
+impl Details<'_> {
+    /// The fields that another description of the same package has with another value. The
+    /// metadata and the header of a package must agree on these.
+    pub(crate) fn differs(&self, other: &Self) -> Vec<&'static str> {
+        let (one, two) = (&self.row, &other.row);
+        let same = [
+            ("nevra", one.nevra == two.nevra),
+            ("summary", one.summary == two.summary),
+            ("description", self.description == other.description),
+            ("license", one.license == two.license),
+            ("url", self.url == other.url),
+            ("vendor", self.vendor == other.vendor),
+            ("packager", self.packager == other.packager),
+            ("group", self.group == other.group),
+            ("buildHost", self.build_host == other.build_host),
+            ("sourceRpm", self.source_rpm == other.source_rpm),
+            ("buildTime", one.build_time == two.build_time),
+            ("installedSize", one.installed_size == two.installed_size),
+        ];
+        let differs = same.into_iter().filter(|(_, same)| !same);
+        differs.map(|(name, _)| name).collect()
+    }
 }
 
 #[derive(Serialize)]
@@ -299,7 +307,7 @@ impl Table {
             ..facet
         });
         let mut list: Vec<Facet> = named.collect();
-        list.sort_by(|a, b| (b.count, &a.value).cmp(&(a.count, &b.value)));
+        list.sort_unstable_by(|a, b| (b.count, &a.value).cmp(&(a.count, &b.value)));
         list
     }
 
@@ -308,17 +316,17 @@ impl Table {
         let mut found: BTreeMap<u32, Source> = BTreeMap::new();
         for row in &self.rows {
             let source = found.entry(row.source).or_default();
-            source.facet.count += 1;
-            source.facet.size += row.size;
+            source.count += 1;
+            source.size += row.size;
             source.installed_size += row.installed;
             source.newest = source.newest.max(row.build_time);
         }
         let mut list: Vec<Source> = Vec::with_capacity(found.len());
         for (text, mut source) in found {
-            source.facet.value = self.texts.get(text).to_owned();
+            source.value = self.texts.get(text).to_owned();
             list.push(source);
         }
-        list.sort_by(|a, b| (b.facet.size, &a.facet.value).cmp(&(a.facet.size, &b.facet.value)));
+        list.sort_unstable_by(|a, b| (b.size, &a.value).cmp(&(a.size, &b.value)));
         list
     }
 

@@ -18,7 +18,7 @@ use ocirepo_rpm::evr::{Evr, Nevra};
 use ocirepo_rpm::package::{Comparison, Dependency, FileKind, Package};
 use ocirepo_rpm::publish::source_name;
 
-pub(crate) use answer::DependencyOut;
+pub(crate) use answer::Details;
 pub(crate) use order::SortKey;
 pub(crate) use search::{Filters, Sort};
 use strings::{Interner, Texts};

@@ -26,7 +26,7 @@ impl Table {
     /// Sorts by name, architecture and version, and tells the newest.
     pub(super) fn put_in_order(&mut self) {
         let mut order: Vec<u32> = (0..self.len() as u32).collect();
-        order.sort_by(|a, b| self.compare(*a, *b));
+        order.sort_unstable_by(|a, b| self.compare(*a, *b));
         let mut latest = vec![false; order.len()];
         for (at, id) in order.iter().enumerate() {
             let next = order.get(at + 1).and_then(|next| self.row(*next));
@@ -91,40 +91,39 @@ impl Table {
             return Rc::clone(order);
         }
         let mut order = self.by_name.clone();
-        let text = |a: u32, b: u32| match a == b {
-            true => Ordering::Equal,
-            false => self.texts.get(a).cmp(self.texts.get(b)),
+        // One sort for all, by numbers that keep the order.
+        let keys: Vec<u64> = match key {
+            SortKey::Relevance | SortKey::Name => Vec::new(),
+            SortKey::Size => self.rows.iter().map(|row| row.size).collect(),
+            SortKey::InstalledSize => self.rows.iter().map(|row| row.installed).collect(),
+            SortKey::BuildTime => self.rows.iter().map(|row| row.build_time).collect(),
+            SortKey::Source => self.text_keys(|row| row.source),
+            SortKey::Arch => self.text_keys(|row| row.arch),
+            SortKey::License => self.text_keys(|row| row.license),
         };
-        let by = |compare: &dyn Fn(&Row, &Row) -> Ordering| {
-            order.sort_by(|a, b| match (self.row(*a), self.row(*b)) {
-                (Some(a), Some(b)) => compare(a, b),
-                _ => Ordering::Equal,
-            });
-        };
-        match key {
-            SortKey::Relevance | SortKey::Name => {}
-            SortKey::Size => order.sort_by_key(|id| self.size(*id)),
-            SortKey::InstalledSize => {
-                order.sort_by_key(|id| self.row(*id).map_or(0, |row| row.installed));
-            }
-            SortKey::BuildTime => {
-                order.sort_by_key(|id| self.row(*id).map_or(0, |row| row.build_time));
-            }
-            SortKey::Source => {
-                let mut by = by;
-                by(&|a, b| text(a.source, b.source));
-            }
-            SortKey::Arch => {
-                let mut by = by;
-                by(&|a, b| text(a.arch, b.arch));
-            }
-            SortKey::License => {
-                let mut by = by;
-                by(&|a, b| text(a.license, b.license));
-            }
+        if !keys.is_empty() {
+            let of = |id: u32| keys.get(id as usize).copied().unwrap_or_default();
+            let rank = |id: u32| self.rank.get(id as usize).copied().unwrap_or_default();
+            order.sort_unstable_by_key(|id| (of(*id), rank(*id)));
         }
         let order = Rc::new(order);
         self.orders.borrow_mut().insert(key, Rc::clone(&order));
         order
+    }
+
+    /// For each package the place of a text of it among all such texts.
+    fn text_keys(&self, of: impl Fn(&Row) -> u32) -> Vec<u64> {
+        let mut texts: Vec<u32> = self.rows.iter().map(&of).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        texts.sort_unstable_by(|a, b| self.texts.get(*a).cmp(self.texts.get(*b)));
+        let mut places = vec![0; self.texts.len()];
+        for (place, text) in texts.iter().enumerate() {
+            if let Some(to) = places.get_mut(*text as usize) {
+                *to = place as u64;
+            }
+        }
+        let place = |row: &Row| places.get(of(row) as usize).copied().unwrap_or_default();
+        self.rows.iter().map(place).collect()
     }
 }
