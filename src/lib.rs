@@ -27,7 +27,7 @@
 //! | to | read |
 //! | --- | --- |
 //! | pull or push with an HTTP stack of your own | [`session`]: the contract beside a loop that compiles |
-//! | see a whole host | `examples/ureq.rs`: one file over a blocking HTTP library |
+//! | see a whole host | `examples/ureq/src/host.rs`: one file over a blocking HTTP library |
 //! | stream blobs of any size | [`sink`] and [`source`]: payload never enters the session |
 //! | say what your host cannot do, such as see all headers | [`capabilities`] |
 //! | build one request or read one response | [`endpoint`] |

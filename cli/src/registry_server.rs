@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Body as _, Frame, Incoming};
@@ -204,13 +204,18 @@ async fn act_out(response: Response<Bytes>, fault: Fault) -> io::Result<Response
         return Err(io::ErrorKind::ConnectionReset.into());
     }
     let (parts, bytes) = response.into_parts();
-    let cut = fault
-        .cut_after
-        .and_then(|length| usize::try_from(length).ok())
-        .filter(|length| *length < bytes.len());
-    let body = match cut {
-        None => http_server::full(bytes),
-        Some(length) => {
+    let short = |length: Option<u64>| {
+        length
+            .and_then(|length| usize::try_from(length).ok())
+            .filter(|length| *length < bytes.len())
+    };
+    let body = match (short(fault.cut_after), short(fault.stall_after)) {
+        (None, None) => http_server::full(bytes),
+        (_, Some(length)) => {
+            let start = stream::iter([Ok(Frame::data(bytes.slice(..length)))]);
+            StreamBody::new(start.chain(stream::pending())).boxed_unsync()
+        }
+        (Some(length), None) => {
             let frames = [
                 Ok(Frame::data(bytes.slice(..length))),
                 Err(io::ErrorKind::ConnectionReset.into()),

@@ -1,13 +1,14 @@
 //! The lab: real servers and clients on free ports of the loopback, each in a directory of its
 //! own, gone when it is dropped.
 //!
-//! Starting a registry needs only the standard library; the rest comes with the feature `lab`.
+//! Starting a registry needs only the standard library; certificates come with the feature
+//! `certificates`, everything with `lab`.
 
 pub mod process;
 pub mod registry;
 pub mod scratch;
 
-#[cfg(feature = "lab")]
+#[cfg(feature = "certificates")]
 pub mod certificates;
 #[cfg(feature = "lab")]
 pub mod curl;

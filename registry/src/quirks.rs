@@ -217,6 +217,7 @@ pub(crate) fn fault(ask: &Ask) -> Option<Fault> {
     for quirk in &ask.quirks {
         match quirk {
             Quirk::CutAfter(bytes) => fault.cut_after = Some(*bytes),
+            Quirk::StallAfter(bytes) => fault.stall_after = Some(*bytes),
             Quirk::Reset | Quirk::LostAfter(_) => fault.reset = true,
             Quirk::Unprocessed => fault.unprocessed = true,
             Quirk::Delay(ms) => fault.delay_ms = fault.delay_ms.saturating_add(*ms),

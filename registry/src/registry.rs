@@ -29,7 +29,7 @@ use crate::uploads::Uploads;
 /// - setting the scene without requests: [`put_blob`](Self::put_blob),
 ///   [`put_manifest`](Self::put_manifest), [`blob`](Self::blob),
 ///   [`manifest`](Self::manifest), [`issue_token`](Self::issue_token),
-///   [`revoke_tokens`](Self::revoke_tokens);
+///   [`issue_refresh_token`](Self::issue_refresh_token), [`revoke_tokens`](Self::revoke_tokens);
 /// - keeping: [`take_changes`](Self::take_changes), [`layout_index`](Self::layout_index),
 ///   [`load`](Self::load).
 ///

@@ -266,6 +266,8 @@ pub enum Quirk {
     // What the network does. See [`Fault`].
     /// The body ends after this many bytes, by a lost connection.
     CutAfter(u64),
+    /// After this many bytes of the body nothing more comes, and the connection stays.
+    StallAfter(u64),
     /// The connection is lost before the head. The request was carried out.
     Reset,
     /// The connection is lost, and known to be lost, before the request was looked at:
@@ -310,6 +312,8 @@ pub struct Fault {
     pub unprocessed: bool,
     /// Lose the connection after this many bytes of the body.
     pub cut_after: Option<u64>,
+    /// Send nothing more after this many bytes of the body.
+    pub stall_after: Option<u64>,
 }
 
 /// The rules in force.

@@ -77,6 +77,8 @@ pub struct Simulator {
     pub sources: BTreeMap<OperationId, Bytes>,
     /// What operations pulled through sinks, by operation.
     pub files: BTreeMap<OperationId, Vec<u8>>,
+    /// How far sources were read for what operations push, by operation.
+    pub read: BTreeMap<OperationId, u64>,
     /// Every request, in order.
     pub sent: Vec<Sent>,
     /// Every event, in order.
@@ -108,7 +110,8 @@ enum Stage {
     Body {
         body: Bytes,
         at: usize,
-        cut: bool,
+        /// Why there is no more of it.
+        cut: Option<Cause>,
         sink: Option<BlobSink>,
     },
 }
@@ -122,6 +125,7 @@ impl Simulator {
             weather: Weather::default(),
             sources: BTreeMap::new(),
             files: BTreeMap::new(),
+            read: BTreeMap::new(),
             sent: Vec::new(),
             events: Vec::new(),
             done: Vec::new(),
@@ -252,7 +256,7 @@ impl Simulator {
                 let read = Reading {
                     body,
                     at,
-                    cut: cut || lost,
+                    cut: if lost { Some(Cause::Reset) } else { cut },
                     lost,
                 };
                 self.read(session, exchange, operation, read, sink)
@@ -297,6 +301,7 @@ impl Simulator {
                 if let Some(source) = &mut request.source {
                     let offset = range.start + at as u64;
                     let shown = source.chunk(offset, &part[at..at + piece]);
+                    self.read.insert(operation, offset + piece as u64);
                     if shown.is_err() {
                         let source = request.source.take();
                         self.lose(session, exchange, Cause::Local, None, source);
@@ -350,7 +355,10 @@ impl Simulator {
             .get::<Fault>()
             .copied()
             .unwrap_or_default();
-        self.pass(fault.delay_ms);
+        if fault.delay_ms > 0 {
+            self.pass(fault.delay_ms);
+            session.handle(self.now, Input::Timeout);
+        }
         if lost || fault.reset || fault.unprocessed {
             let cause = match fault.unprocessed {
                 true => Cause::Unprocessed,
@@ -375,11 +383,16 @@ impl Simulator {
                 Some(sink)
             }
         };
-        let cut = fault.cut_after.map(|bytes| bytes as usize);
+        let (cut, cause) = match (fault.cut_after, fault.stall_after) {
+            (_, Some(bytes)) => (Some(bytes), Some(Cause::Timeout)),
+            (Some(bytes), None) => (Some(bytes), Some(Cause::Reset)),
+            (None, None) => (None, None),
+        };
+        let kept = cut.map_or(body.len(), |cut| body.len().min(cut as usize));
         Some(Stage::Body {
-            body: body.slice(..cut.map_or(body.len(), |cut| cut.min(body.len()))),
+            body: body.slice(..kept),
             at: 0,
-            cut: cut.is_some(),
+            cut: cause,
             sink,
         })
     }
@@ -399,8 +412,8 @@ impl Simulator {
             lost,
         } = reading;
         if lost || at == body.len() {
-            if cut {
-                self.lose(session, exchange, Cause::Reset, sink, None);
+            if let Some(cause) = cut {
+                self.lose(session, exchange, cause, sink, None);
             } else {
                 session.handle(self.now, Input::End { exchange, sink });
             }
@@ -476,7 +489,7 @@ impl Simulator {
 struct Reading {
     body: Bytes,
     at: usize,
-    cut: bool,
+    cut: Option<Cause>,
     lost: bool,
 }
 

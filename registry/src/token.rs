@@ -173,6 +173,12 @@ impl Registry {
         self.new_token(expires, scopes)
     }
 
+    /// Gives out the refresh token of an account (its identity token, as Docker calls it)
+    /// without a request, for clients that are configured with one.
+    pub fn issue_refresh_token(&mut self, account: &str) -> String {
+        self.refresh_token(account.to_owned())
+    }
+
     /// Makes every token given out so far worthless; refresh tokens go on working.
     pub fn revoke_tokens(&mut self) {
         self.tokens.access.clear();

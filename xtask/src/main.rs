@@ -8,6 +8,7 @@ mod check;
 mod claims;
 mod demo;
 mod fuzz;
+mod hosts;
 mod npm;
 mod package;
 mod report;
@@ -30,6 +31,7 @@ usage: cargo xtask <command>
   test                  every check and every test, against real servers and clients
   check                 formatting, lints, docs, dependencies, targets, packaging; no services
   e2e [FILTER]          only the end-to-end tests, those whose name contains FILTER
+  hosts [TEXT]          only the scenarios of tests/hosts whose name contains TEXT, with every host
   conformance           only the table of the distribution specification, against docker-registry
   bench publish [--packages N]... [--layout L] [--registry ocirepo|docker]
                         what publishing, updating and reading a synthetic repository costs
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         ("test", []) => test::everything(&mut report),
         ("check", []) => check::all(&mut report),
         ("e2e", [] | [_]) => test::e2e_alone(&mut report, rest.first().map(String::as_str)),
+        ("hosts", [] | [_]) => hosts::alone(&mut report, rest.first().map(String::as_str)),
         ("conformance", []) => test::conformance_alone(&mut report),
         ("fuzz", rest) => fuzz::fuzz(&mut report, rest),
         ("package", []) => package::all(&mut report),

@@ -9,7 +9,7 @@ use ocirepo_e2e::scratch;
 use crate::report::{Failure, Outcome, Report};
 use crate::run::{cargo, lab_dir, root, run, run_tests, target_dir};
 use crate::totals::Totals;
-use crate::{capi, check, npm, package, setup};
+use crate::{capi, check, hosts, npm, package, setup};
 
 /// Optimised, but without the link-time optimisation of a release, which takes minutes.
 const PROFILE: &str = "e2e";
@@ -23,6 +23,7 @@ pub(crate) fn everything(report: &mut Report) {
     check::all(report);
     plain(report);
     if ready {
+        hosts::all(report, None);
         report.tests("conformance of docker-registry", conformance);
         capi::tests(report);
         end_to_end(report, None);
@@ -53,7 +54,7 @@ pub(crate) fn conformance_alone(report: &mut Report) {
     }
 }
 
-fn setup_all(report: &mut Report) -> bool {
+pub(crate) fn setup_all(report: &mut Report) -> bool {
     let before = report.failures();
     setup::all(report);
     report.failures() == before

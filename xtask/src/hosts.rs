@@ -1,0 +1,56 @@
+//! The host suite: every scenario of `tests/hosts/` with every host.
+
+use crate::report::{Failure, Outcome, Report};
+use crate::run::{cargo, run, run_tests, target_dir};
+use crate::test::setup_all;
+use crate::totals::Totals;
+
+const SCENARIOS: &str = "tests/hosts";
+
+/// Where it is written which host passes what.
+const TABLE: &str = "docs/hosts.md";
+
+/// Hosts in Rust: their name, the package and the program in it.
+const RUST: [(&str, &str, &str); 3] = [
+    ("native", "ocirepo-hosts", "native-host"),
+    ("ureq", "ocirepo-example-ureq", "ocirepo-example-ureq"),
+    ("hyper", "ocirepo-example-hyper", "ocirepo-example-hyper"),
+];
+
+/// The suite with what it needs, for scenarios whose name has `only` in it.
+pub(crate) fn alone(report: &mut Report, only: Option<&str>) {
+    if setup_all(report) {
+        all(report, only);
+    }
+}
+
+/// The suite, where everything it needs is there.
+pub(crate) fn all(report: &mut Report, only: Option<&str>) {
+    report.tests("hosts", |totals| suite(totals, only));
+}
+
+fn suite(totals: &mut Totals, only: Option<&str>) -> Result<Outcome, Failure> {
+    let mut build = cargo(["build", "--quiet"]);
+    for (_, package, _) in RUST {
+        build.args(["--package", package]);
+    }
+    run(&mut build)?;
+    let mut command = cargo([
+        "run",
+        "--quiet",
+        "--package",
+        "ocirepo-hosts",
+        "--",
+        SCENARIOS,
+    ]);
+    match only {
+        Some(only) => command.args(["--only", only]),
+        None => command.args(["--table", TABLE]),
+    };
+    for (name, _, program) in RUST {
+        let path = target_dir().join("debug").join(program);
+        command.arg(format!("{name}={}", path.display()));
+    }
+    run_tests(&mut command, totals)?;
+    Ok(Outcome::Done)
+}
