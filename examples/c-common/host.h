@@ -16,7 +16,8 @@ typedef struct oci_host_callbacks {
     void (*done)(void *user, uint64_t operation);
     /* Something for people; may be NULL. */
     void (*event)(void *user, const ocirepo_event *event);
-    /* Fills in the name and password for a registry, or returns false to go on without. */
+    /* Fills in the name and password for a registry, or no name and an identity token, or
+     * returns false to go on without. */
     bool (*login)(void *user, const char *registry, const char **name, const char **password);
 } oci_host_callbacks;
 

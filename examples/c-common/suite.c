@@ -196,8 +196,10 @@ static ocirepo_sink *resume(int fd, ocirepo_str digest, uint64_t size) {
         die("no sink for", digest.data);
     while ((got = read(fd, chunk, sizeof chunk)) > 0)
         if (ocirepo_sink_chunk(sink, ocirepo_data(chunk, (size_t)got), &keep) != OCIREPO_STATUS_OK) {
-            /* More than the blob has: it is none of it. */
+            /* More than the blob has: it is none of it, and nothing of it may stay. */
             ocirepo_sink_free(sink);
+            if (ftruncate(fd, 0) != 0)
+                die("cannot empty the file of", digest.data);
             return NULL;
         }
     return sink;
@@ -395,6 +397,12 @@ int main(void) {
         } else if (strcmp(words[0], "login") == 0 && len == 4 && batch.logins_len < MOST_LOGINS) {
             for (size_t i = 0; i < 3; i++)
                 batch.logins[batch.logins_len][i] = copy(words[i + 1]);
+            batch.logins_len++;
+        } else if (strcmp(words[0], "identity") == 0 && len == 3 &&
+                   batch.logins_len < MOST_LOGINS) {
+            batch.logins[batch.logins_len][0] = copy(words[1]);
+            batch.logins[batch.logins_len][1] = NULL;
+            batch.logins[batch.logins_len][2] = copy(words[2]);
             batch.logins_len++;
         } else if (strcmp(words[0], "trust") == 0 && len == 3 &&
                    batch.config.trusted_realms_len < MOST_TRUSTED) {

@@ -221,6 +221,10 @@ static void request(oci_host *host, const ocirepo_request *want) {
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, ex->headers);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "oci-curl/0.1");
     curl_easy_setopt(easy, CURLOPT_NOBODY, strcmp(want->method.data, "HEAD") == 0 ? 1L : 0L);
+    /* On a kept connection that turns out closed, libcurl sends the request again by itself. What
+     * changes something must not be sent twice unknown to the session. */
+    bool reads = strcmp(want->method.data, "HEAD") == 0 || strcmp(want->method.data, "GET") == 0;
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, reads ? 0L : 1L);
     if (want->body_kind == OCIREPO_BODY_KIND_SOURCE) {
         ex->source = want->source;
         ex->start = ex->at = want->source_offset;
@@ -270,6 +274,8 @@ static void credentials(oci_host *host, ocirepo_registry who) {
     const char *name = NULL, *password = NULL;
     bool known = host->callbacks.login &&
                  host->callbacks.login(host->callbacks.user, who.name.data, &name, &password);
+    if (!name)
+        login.kind = OCIREPO_CREDENTIALS_KIND_IDENTITY_TOKEN;
     login.username = ocirepo_text(name);
     login.secret = ocirepo_text(password);
     ocirepo_session_credentials(host->session, now(), who.scheme, who.name, known ? &login : NULL);

@@ -315,6 +315,10 @@ static void request(oci_host *host, const ocirepo_request *want) {
     char *content_type = g_strdup(type);
     soup_message_add_flags(ex->message, SOUP_MESSAGE_NO_REDIRECT); /* the session follows */
     soup_message_disable_feature(ex->message, SOUP_TYPE_AUTH_MANAGER);
+    /* On a kept connection that turns out closed, libsoup sends the request again by itself. What
+     * changes something must not be sent twice unknown to the session. */
+    if (strcmp(want->method.data, "GET") != 0 && strcmp(want->method.data, "HEAD") != 0)
+        soup_message_add_flags(ex->message, SOUP_MESSAGE_NEW_CONNECTION);
     if (want->body_kind == OCIREPO_BODY_KIND_SOURCE) {
         Part *part = ex->part = g_object_new(PART_TYPE, NULL);
         part->ex = ex;
@@ -349,6 +353,8 @@ static void credentials(oci_host *host, ocirepo_registry who) {
     const char *name = NULL, *password = NULL;
     bool known = host->callbacks.login &&
                  host->callbacks.login(host->callbacks.user, who.name.data, &name, &password);
+    if (!name)
+        login.kind = OCIREPO_CREDENTIALS_KIND_IDENTITY_TOKEN;
     login.username = ocirepo_text(name);
     login.secret = ocirepo_text(password);
     ocirepo_session_credentials(host->session, now(), who.scheme, who.name, known ? &login : NULL);

@@ -23,7 +23,7 @@ pub(crate) fn everything(report: &mut Report) {
     check::all(report);
     plain(report);
     if ready {
-        hosts::all(report, None);
+        crate::hosts::all(report, None);
         report.tests("conformance of docker-registry", conformance);
         capi::tests(report);
         end_to_end(report, None);
