@@ -1,5 +1,7 @@
 //! HTTP/1.1 over a listening socket: what `registry`, `serve` and `demo` share.
 
+mod impatient;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
@@ -20,6 +22,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use self::impatient::Impatient;
+
 /// The body of every response. An error in the middle closes the connection, so that the
 /// client sees that the body is not whole.
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
@@ -33,6 +37,8 @@ pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
 
 /// Clients that are slow to send a request head are not waited for.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Nor those that do not read what they asked for.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long open responses may take once the server stops.
 const DRAIN: Duration = Duration::from_secs(5);
 /// Connections at a time: more wait in the listen queue, where they cost nothing.
@@ -141,13 +147,13 @@ async fn accept(
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
             .max_buf_size(64 * 1024)
-            .serve_connection(TokioIo::new(stream), answer);
+            .serve_connection(TokioIo::new(Impatient::new(stream, READ_TIMEOUT)), answer);
         let connection = graceful.watch(connection);
         let counted = Counted::new(open.clone());
         connections.spawn(async move {
             let _counted = counted;
             if let Err(error) = connection.await {
-                tracing::debug!(%peer, "connection ended: {error}");
+                told(peer, &error);
             }
             drop(place);
         });
@@ -161,6 +167,17 @@ async fn accept(
         tracing::info!("closing connections that did not finish");
     }
     // Dropping the set ends what is left of them.
+}
+
+/// Writes down why a connection ended early.
+fn told(peer: SocketAddr, error: &hyper::Error) {
+    let cause = std::error::Error::source(error);
+    let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+    match (error.is_parse(), error.is_timeout()) {
+        (true, _) => tracing::warn!(%peer, "turned away: {error}{cause}"),
+        (_, true) => tracing::info!(%peer, "connection ended: {error}{cause}"),
+        _ => tracing::debug!(%peer, "connection ended: {error}{cause}"),
+    }
 }
 
 /// A connection, for as long as it is open.

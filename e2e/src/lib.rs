@@ -5,6 +5,7 @@
 //! `certificates`, everything with `lab`.
 
 pub mod process;
+pub mod random;
 pub mod registry;
 pub mod scratch;
 
@@ -14,6 +15,8 @@ pub mod certificates;
 pub mod curl;
 #[cfg(feature = "lab")]
 pub mod dnf;
+#[cfg(feature = "lab")]
+pub mod faults;
 #[cfg(feature = "lab")]
 pub mod nginx;
 #[cfg(feature = "lab")]

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,8 +18,11 @@ use serde_json::{Value, json};
 
 use crate::registry::{Access, ISSUER, PASSWORD, SERVICE, USER};
 
-/// How long a token is good.
+/// How long a token is said to be good.
 const LIFETIME: Duration = Duration::from_secs(60);
+
+/// How long docker-registry takes a token after its end, for clocks differ.
+const LEEWAY: u64 = 60;
 
 /// A running token server. It gives anybody nothing, and the lab's user what is asked for.
 #[derive(Debug)]
@@ -26,6 +30,7 @@ pub struct TokenServer {
     address: SocketAddr,
     certificate: PathBuf,
     asked: Arc<Mutex<Vec<String>>>,
+    lifetime: Arc<AtomicU64>,
 }
 
 impl TokenServer {
@@ -52,7 +57,9 @@ impl TokenServer {
             .map_err(|error| io::Error::other(error.to_string()))?,
             random,
             certificate: STANDARD.encode(certified.der()),
+            lifetime: Arc::new(AtomicU64::new(LEEWAY + LIFETIME.as_secs())),
         };
+        let lifetime = Arc::clone(&signer.lifetime);
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -67,7 +74,14 @@ impl TokenServer {
             address,
             certificate,
             asked,
+            lifetime,
         })
+    }
+
+    /// From now on, docker-registry takes tokens for so many seconds only, whatever clients are
+    /// told.
+    pub fn expire_after(&self, seconds: u64) {
+        self.lifetime.store(seconds, Ordering::Relaxed);
     }
 
     /// The configuration of a registry that takes this server's tokens.
@@ -96,6 +110,7 @@ struct Signer {
     key: EcdsaKeyPair,
     random: SystemRandom,
     certificate: String,
+    lifetime: Arc<AtomicU64>,
 }
 
 impl Signer {
@@ -175,8 +190,8 @@ fn respond(
         "sub": user,
         "aud": SERVICE,
         "iat": now,
-        "nbf": now.saturating_sub(5),
-        "exp": now + LIFETIME.as_secs(),
+        "nbf": now.saturating_sub(LEEWAY + 5),
+        "exp": now + signer.lifetime.load(Ordering::Relaxed) - LEEWAY,
         "access": access,
     }))?;
     let lifetime = LIFETIME.as_secs();

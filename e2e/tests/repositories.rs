@@ -13,12 +13,18 @@ mod answers;
 mod createrepo;
 #[path = "repositories/dnf_plugin.rs"]
 mod dnf_plugin;
+#[path = "repositories/dnf_plugin_faults.rs"]
+mod dnf_plugin_faults;
 #[path = "repositories/dnf_plugin_options.rs"]
 mod dnf_plugin_options;
 #[path = "repositories/importing.rs"]
 mod importing;
 #[path = "repositories/layouts.rs"]
 mod layouts;
+#[path = "repositories/librepo.rs"]
+mod librepo;
+#[path = "repositories/many_packages.rs"]
+mod many_packages;
 #[path = "repositories/memory.rs"]
 mod memory;
 #[path = "repositories/mirror.rs"]
@@ -39,6 +45,8 @@ mod service;
 mod signing;
 #[path = "repositories/snapshots.rs"]
 mod snapshots;
+#[path = "repositories/strangers.rs"]
+mod strangers;
 #[path = "repositories/tampering.rs"]
 mod tampering;
 #[path = "repositories/tls.rs"]

@@ -260,6 +260,20 @@ async fn a_head_that_never_comes_and_a_body_that_stalls_are_given_up() {
         error.to_string().contains("nothing came for 100ms"),
         "{error}"
     );
+
+    // A server that never says anything.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let client = builder(home.path())
+        .read_timeout(Duration::from_millis(100))
+        .session(|config| config.retry.retries = 0)
+        .build()
+        .unwrap();
+    let reference: ocirepo::Reference = format!("{address}/me/repo").parse().unwrap();
+    let start = std::time::Instant::now();
+    let error = client.tags(reference.repository()).await.unwrap_err();
+    assert_eq!(error.kind(), Some(ErrorKind::Network), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(10));
 }
 
 #[tokio::test]

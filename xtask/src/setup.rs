@@ -39,6 +39,10 @@ const NEEDED: &[(Needed, &str)] = &[
     (Needed::Program("npm"), "npm"),
     (Needed::Program("chromium"), "chromium"),
     (Needed::Program("chromedriver"), "chromium-driver"),
+    (
+        Needed::File("/usr/lib/python3/dist-packages/librepo/__init__.py"),
+        "python3-librepo",
+    ),
     // The fuzz targets link libFuzzer, which is compiled with them.
     (Needed::Program("c++"), "g++"),
     // The hosts in C, and what watches over them.

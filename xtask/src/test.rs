@@ -6,6 +6,7 @@ use std::process::Command;
 use ocirepo_e2e::registry::{Access, DockerRegistry};
 use ocirepo_e2e::scratch;
 
+use crate::bench::synthetic;
 use crate::report::{Failure, Outcome, Report};
 use crate::run::{cargo, lab_dir, root, run, run_tests, target_dir};
 use crate::totals::Totals;
@@ -13,6 +14,9 @@ use crate::{capi, check, hosts, npm, package, setup};
 
 /// Optimised, but without the link-time optimisation of a release, which takes minutes.
 const PROFILE: &str = "e2e";
+
+/// How many packages are in the large repository of the lab.
+const MANY: usize = 5_000;
 
 /// Real repositories to read, if they are kept beside the checkout.
 const REAL_DATA: &str = "../shared/data/rpm-md";
@@ -98,12 +102,18 @@ fn plain(report: &mut Report) {
 fn end_to_end(report: &mut Report, filter: Option<&str>) {
     report.tests("end to end", |totals| {
         build()?;
+        let build = ["build", "--quiet", "--profile", PROFILE];
+        run(cargo(build).args(["--package", "ocirepo-cli"]))?;
+        // A repository that is as large as those people have, for as often as it is read.
+        let many = synthetic::make(&lab_dir(), MANY)
+            .map_err(|error| format!("could not make {MANY} packages: {error}"))?;
         scratch::sweep(&lab_dir()).map_err(|error| format!("could not sweep the lab: {error}"))?;
         let mut command = cargo(["test", "--package", "ocirepo-e2e", "--features", "lab"]);
         command.args(["--test", "*", "--no-fail-fast"]);
         if let Some(filter) = filter {
             command.args(["--", filter]);
         }
+        command.env("OCIREPO_LAB_SYNTHETIC", many.packages);
         run_tests(lab_environment(&mut command), totals).map(done)
     });
 }

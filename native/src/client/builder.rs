@@ -88,7 +88,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a body may stall, in either direction.
+    /// How long a response may keep silent, before its head or in its body, and how long the
+    /// body of a request may stall.
     pub fn read_timeout(mut self, timeout: Duration) -> Self {
         self.options.read_timeout = Some(timeout);
         self
@@ -207,6 +208,10 @@ impl ClientBuilder {
         let mut config = self.config;
         if let Some(parallel) = options.parallel {
             config.concurrency = parallel;
+        }
+        if let Some(silence) = options.read_timeout {
+            // Before the head no byte comes either.
+            config.head_timeout_ms = u64::try_from(silence.as_millis()).unwrap_or(u64::MAX);
         }
         config.trusted_realms = TrustedRealms::default();
         for trusted in &options.trusted_realms {

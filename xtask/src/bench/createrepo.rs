@@ -7,8 +7,8 @@ use std::process::Command;
 
 use ocirepo_e2e::scratch::Scratch;
 
-use super::random::Random;
 use super::{bench_dir, measure, synthetic};
+use ocirepo_e2e::random::Random;
 
 /// How often each is run; in turns, so that neither has the warmer machine.
 const ROUNDS: usize = 5;

@@ -3,9 +3,8 @@
 mod createrepo;
 mod measure;
 mod publish;
-mod random;
 mod rpmfile;
-mod synthetic;
+pub(crate) mod synthetic;
 mod table;
 
 use std::path::PathBuf;

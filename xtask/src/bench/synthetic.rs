@@ -8,8 +8,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::random::Random;
 use super::rpmfile::{Header, tag};
+use ocirepo_e2e::random::Random;
 
 /// Grows whenever other files come out.
 const VERSION: u32 = 1;
