@@ -143,6 +143,15 @@ impl Error {
         self.kind() == Some(ErrorKind::NotFound)
     }
 
+    /// Whether a file was to be written where nothing can be.
+    pub(crate) fn is_read_only(&self) -> bool {
+        use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        let Self::Io { source, .. } = self else {
+            return false;
+        };
+        matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem)
+    }
+
     /// Whether a registry refused a manifest because it does not have what it lists.
     pub(crate) fn is_unknown_content(&self) -> bool {
         let Self::Registry(failure) = self else {

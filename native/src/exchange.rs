@@ -220,13 +220,13 @@ impl Exchange {
                             sink: Some(sink),
                         });
                     }
-                    Err(error) => return self.lost_here(error, sink),
+                    Err(error) => return self.lost_here(error),
                 },
                 Err(failure) => {
                     // What the sink took counts as written.
                     return match target.flush().await {
                         Ok(()) => self.lost(failure, Some(sink), None),
-                        Err(error) => self.lost_here(error, sink),
+                        Err(error) => self.lost_here(error),
                     };
                 }
             };
@@ -235,7 +235,7 @@ impl Exchange {
                 Ok(keep) => {
                     let kept = bytes.slice_ref(keep.bytes);
                     if let Err(error) = target.write(keep.offset, kept).await {
-                        return self.lost_here(error, sink);
+                        return self.lost_here(error);
                     }
                     on_bytes(sink.offset());
                 }
@@ -273,12 +273,13 @@ impl Exchange {
     }
 
     /// The bytes could not be put where they belong.
-    fn lost_here(&self, error: Error, sink: BlobSink) {
+    fn lost_here(&self, error: Error) {
         self.shared.note_local(self.operation, error);
         self.shared.handle(Input::Lost {
             exchange: self.id,
             cause: Cause::Local,
-            sink: Some(sink),
+            // What it took is not on disk.
+            sink: None,
             source: None,
         });
     }

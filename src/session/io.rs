@@ -91,7 +91,7 @@ pub enum Input<'a> {
         /// Why.
         cause: Cause,
         /// The sink, when the body went to one and it survived. Everything it took
-        /// counts as written.
+        /// counts as written, unless the cause is [`Cause::Local`].
         sink: Option<BlobSink>,
         /// The source, when one came with the request and was not given back.
         source: Option<BlobSource>,

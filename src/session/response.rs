@@ -283,6 +283,8 @@ impl Session {
         let Some(state) = self.close_exchange(exchange) else {
             return;
         };
+        // What could not be put where it belongs is not there, however much of it came.
+        let sink = sink.filter(|_| cause != Cause::Local);
         let kind = match cause {
             Cause::Tls => ErrorKind::Tls,
             Cause::Local => ErrorKind::Local,

@@ -1,8 +1,11 @@
 //! Pulling blobs.
 
 use http::{Method, StatusCode};
+use ocirepo::Now;
+use ocirepo::exchange::Head;
 use ocirepo::operation::Resume;
-use ocirepo::session::Event;
+use ocirepo::retry::Cause;
+use ocirepo::session::{Destination, Event, Input, Output};
 use ocirepo::sink::{BlobSink, Content};
 use ocirepo::{Digest, ErrorKind};
 use ocirepo_registry::simulator::Weather;
@@ -466,4 +469,42 @@ fn losses_at_random_cost_time_but_no_byte() {
             "seed {seed}"
         );
     }
+}
+
+#[test]
+fn what_could_not_be_written_is_not_the_blob_even_when_all_of_it_came() {
+    let mut scenario = Scenario::new();
+    let session = &mut scenario.session;
+    let content = content();
+    let operation = session.pull_blob(&scenario.repository, declared(&content), Resume::Fresh);
+    let now = Now {
+        monotonic_ms: 0,
+        unix_secs: 1_700_000_000,
+    };
+    let exchange = loop {
+        match session.poll(now) {
+            Output::Request(request) => break request.exchange,
+            Output::Wait { .. } => panic!("nothing is asked for"),
+            _ => {}
+        }
+    };
+    let head = Head {
+        status: StatusCode::OK,
+        headers: http::HeaderMap::new(),
+        url: None,
+    };
+    let Destination::Stream(mut sink) = session.head(now, exchange, head) else {
+        panic!("the blob goes nowhere");
+    };
+    sink.chunk(&content).unwrap();
+    let full = Input::Lost {
+        exchange,
+        cause: Cause::Local,
+        sink: Some(sink),
+        source: None,
+    };
+    session.handle(now, full);
+    while !matches!(session.poll(now), Output::Wait { .. }) {}
+    let error = session.take(operation).unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Local, "{error}");
 }

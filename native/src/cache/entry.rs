@@ -27,7 +27,7 @@ pub struct CacheEntry {
 }
 
 impl CacheEntry {
-    pub(super) fn new(digest: Digest, file: File, path: PathBuf) -> Result<Self> {
+    pub(crate) fn new(digest: Digest, file: File, path: PathBuf) -> Result<Self> {
         let metadata = file
             .metadata()
             .map_err(|error| Error::io("look at", &path, error))?;
@@ -138,8 +138,17 @@ pub struct CacheWriter {
 impl CacheWriter {
     pub(super) fn new(cache: Cache, digest: Digest) -> Result<Self> {
         let dir = cache.dir().join("new");
-        let file = NamedTempFile::new_in(&dir)
-            .map_err(|error| Error::io("make a file in", &dir, error))?;
+        let failed = |error| Error::io("make a file in", &dir, error);
+        // The lock says that somebody works on it. Whoever clears away what nobody works on
+        // may have come between making and locking it.
+        let file = loop {
+            let file = NamedTempFile::new_in(&dir).map_err(failed)?;
+            // On Windows a lock keeps readers out, too.
+            let unlocked = cfg!(windows) || file.as_file().lock().is_err();
+            if unlocked || file.path().exists() {
+                break file;
+            }
+        };
         Ok(Self {
             hasher: Hasher::new(digest.algorithm()),
             cache,

@@ -1,16 +1,17 @@
 //! Keeping the cache within its limit.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, Result};
 
-/// Unfinished files older than this are of a process that was killed.
+/// Where nothing is locked, unfinished files older than this are of a process that
+/// was killed.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Removes unfinished files that nobody works on any more.
+/// Removes unfinished files that nobody works on any more: those that nobody has locked.
 pub(super) fn leftovers(dir: &Path) -> Result<()> {
     let now = SystemTime::now();
     each_file(dir, &mut |path, metadata| {
@@ -18,7 +19,17 @@ pub(super) fn leftovers(dir: &Path) -> Result<()> {
             .modified()
             .ok()
             .and_then(|written| now.duration_since(written).ok());
-        if age.is_some_and(|age| age > ABANDONED) {
+        let Ok(file) = File::open(path) else {
+            return;
+        };
+        let old = age.is_some_and(|age| age > ABANDONED);
+        let abandoned = match file.try_lock() {
+            Ok(()) => old || !cfg!(windows),
+            Err(TryLockError::WouldBlock) => false,
+            Err(TryLockError::Error(_)) => old,
+        };
+        // Removed while it is locked: whoever waits for the lock then makes another one.
+        if abandoned {
             let _ = fs::remove_file(path);
         }
     })

@@ -100,20 +100,18 @@ fn one_process_at_a_time_evicts() {
 }
 
 #[test]
-fn unfinished_files_of_a_killed_process_are_cleared_away() {
+fn unfinished_files_that_nobody_works_on_are_cleared_away() {
     let dir = tempfile::tempdir().unwrap();
     let cache = cache(&dir, 1000);
-    let (old, new) = (dir.path().join("new/old"), dir.path().join("new/new"));
-    fs::write(&old, "x").unwrap();
-    fs::write(&new, "x").unwrap();
-    let yesterday = SystemTime::now() - Duration::from_secs(25 * 3600);
-    let times = FileTimes::new().set_modified(yesterday);
-    File::options()
-        .write(true)
-        .open(&old)
-        .unwrap()
-        .set_times(times)
-        .unwrap();
+    let left = dir.path().join("new/left");
+    fs::write(&left, "x").unwrap();
+    let mut writer = cache.writer(Digest::of(b"content")).unwrap();
+    writer.write(b"cont").unwrap();
     cache.evict().unwrap();
-    assert!(!old.exists() && new.exists());
+    assert!(!left.exists());
+    writer.write(b"ent").unwrap();
+    writer.finish().unwrap();
+    assert!(cache.get(&Digest::of(b"content")).unwrap().is_some());
+    cache.evict().unwrap();
+    assert_eq!(fs::read_dir(dir.path().join("new")).unwrap().count(), 0);
 }

@@ -260,5 +260,13 @@ fn open_cache(environment: &Environment, options: &Options) -> Result<Option<Cac
     let Some(dir) = options.cache_dir.clone().or_else(usual) else {
         return Ok(None);
     };
-    Cache::open(dir, options.cache_size.unwrap_or(DEFAULT_LIMIT)).map(Some)
+    match Cache::open(dir, options.cache_size.unwrap_or(DEFAULT_LIMIT)) {
+        Ok(cache) => Ok(Some(cache)),
+        // Reading and publishing work without; who needs one says so.
+        Err(error) if error.is_read_only() => {
+            tracing::warn!(%error, "cannot use the cache");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }

@@ -1,5 +1,6 @@
 //! Pulling blobs: into memory, files, writers, streams and the cache.
 
+use std::io::{Seek as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -154,32 +155,57 @@ impl Client {
         Ok(blob)
     }
 
-    /// Pulls a blob into the cache, or finds it there.
+    /// Pulls a blob into the cache, or finds it there. Where nothing can be written into the
+    /// cache, or there is none, it goes into a file without a name.
     ///
     /// # Errors
-    /// Whatever the exchange or the disk fails with; [`Error::Setup`] when the client
-    /// was built without a cache.
+    /// Whatever the exchange or the disk fails with.
     pub async fn pull_cached(
         &self,
         repository: &Repository,
         content: impl Into<Content>,
     ) -> Result<CacheEntry> {
         let content = content.into();
-        let Some(cache) = self.inner.cache.clone() else {
-            return Err(Error::Setup(
-                "the client was built without a cache".to_owned(),
-            ));
-        };
         if let Some(entry) = self.cached(content.digest).await {
             return Ok(entry);
         }
+        let writer = match self.inner.cache.clone() {
+            Some(cache) => blocking(move || cache.writer(content.digest))
+                .await
+                .map(Some),
+            None => Ok(None),
+        };
         let mut stream = self.pull_stream(repository, content);
-        let mut writer = blocking(move || cache.writer(content.digest)).await?;
+        let mut writer = match writer {
+            Ok(Some(writer)) => writer,
+            Err(error) if !error.is_read_only() => return Err(error),
+            Ok(None) | Err(_) => return self.pull_unnamed(stream, content.digest).await,
+        };
         while let Some(chunk) = stream.next().await {
             let chunk = chunk?;
             writer = blocking(move || writer.write(&chunk).map(|()| writer)).await?;
         }
         blocking(move || writer.finish()).await
+    }
+
+    /// Pulls a blob into a file that is gone when it is closed.
+    async fn pull_unnamed(&self, mut stream: BlobStream, digest: Digest) -> Result<CacheEntry> {
+        let path = std::env::temp_dir();
+        let failed = {
+            let path = path.clone();
+            move |error| Error::io("write a file in", &path, error)
+        };
+        let made = failed.clone();
+        let mut file = blocking(move || tempfile::tempfile().map_err(made)).await?;
+        while let Some(chunk) = stream.next().await {
+            let (chunk, failed) = (chunk?, failed.clone());
+            file = blocking(move || file.write_all(&chunk).map(|()| file).map_err(failed)).await?;
+        }
+        blocking(move || {
+            file.rewind().map_err(failed)?;
+            CacheEntry::new(digest, file, path)
+        })
+        .await
     }
 
     /// Looks into the cache. A cache that fails counts as one without the blob.
