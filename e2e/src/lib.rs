@@ -14,6 +14,8 @@ pub mod certificates;
 #[cfg(feature = "lab")]
 pub mod curl;
 #[cfg(feature = "lab")]
+pub mod disturbed;
+#[cfg(feature = "lab")]
 pub mod dnf;
 #[cfg(feature = "lab")]
 pub mod faults;

@@ -39,6 +39,8 @@ usage: cargo xtask <command>
                         how long making metadata takes, beside createrepo_c
   fuzz --seconds N [TARGET]...
                         each fuzz target, or those named, for N seconds of CPU time
+  faults [--runs N] [--seed S]
+                        N (1,000) runs of the program in which something goes wrong
   package [PROGRAM]     a .deb and an .rpm in target/package, of a release build or of PROGRAM
   capi --prefix DIR     build libocirepo and install it: libraries, header, pkg-config, manual
   capi-test             libocirepo from C: units, valgrind, sanitizers, hosts and a registry
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
     match (command.as_str(), rest) {
         ("setup", []) => setup::all(&mut report),
         ("demo", rest) => demo::demo(&mut report, rest),
+        ("faults", rest) => test::faults_alone(&mut report, rest),
         ("test", []) => test::everything(&mut report),
         ("check", []) => check::all(&mut report),
         ("e2e", [] | [_]) => test::e2e_alone(&mut report, rest.first().map(String::as_str)),

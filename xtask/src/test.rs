@@ -51,6 +51,24 @@ pub(crate) fn e2e_alone(report: &mut Report, filter: Option<&str>) {
     }
 }
 
+/// Runs in which something goes wrong, as many as are asked for.
+pub(crate) fn faults_alone(report: &mut Report, arguments: &[String]) {
+    if setup_all(report) {
+        faults(report, arguments);
+    }
+}
+
+fn faults(report: &mut Report, arguments: &[String]) {
+    report.tests("faults", |totals| {
+        let build = ["build", "--quiet", "--profile", PROFILE];
+        run(cargo(build).args(["--package", "ocirepo-cli"]))?;
+        let mut command = cargo(["run", "--quiet", "--package", "ocirepo-e2e"]);
+        command.args(["--features", "lab", "--bin", "faults", "--"]);
+        command.args(arguments);
+        run_tests(lab_environment(&mut command), totals).map(done)
+    });
+}
+
 /// The table of the distribution specification against docker-registry.
 pub(crate) fn conformance_alone(report: &mut Report) {
     if setup_all(report) {
