@@ -27,7 +27,7 @@ pub(crate) fn everything(report: &mut Report) {
     check::all(report);
     plain(report);
     if ready {
-        crate::hosts::all(report, None);
+        hosts::all(report, None);
         report.tests("conformance of docker-registry", conformance);
         capi::tests(report);
         end_to_end(report, None);
@@ -60,8 +60,7 @@ pub(crate) fn faults_alone(report: &mut Report, arguments: &[String]) {
 
 fn faults(report: &mut Report, arguments: &[String]) {
     report.tests("faults", |totals| {
-        let build = ["build", "--quiet", "--profile", PROFILE];
-        run(cargo(build).args(["--package", "ocirepo-cli"]))?;
+        build()?;
         let mut command = cargo(["run", "--quiet", "--package", "ocirepo-e2e"]);
         command.args(["--features", "lab", "--bin", "faults", "--"]);
         command.args(arguments);
@@ -120,8 +119,6 @@ fn plain(report: &mut Report) {
 fn end_to_end(report: &mut Report, filter: Option<&str>) {
     report.tests("end to end", |totals| {
         build()?;
-        let build = ["build", "--quiet", "--profile", PROFILE];
-        run(cargo(build).args(["--package", "ocirepo-cli"]))?;
         // A repository that is as large as those people have, for as often as it is read.
         let many = synthetic::make(&lab_dir(), MANY)
             .map_err(|error| format!("could not make {MANY} packages: {error}"))?;
