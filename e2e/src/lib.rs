@@ -8,6 +8,7 @@ pub mod process;
 pub mod random;
 pub mod registry;
 pub mod scratch;
+pub mod synthetic;
 
 #[cfg(feature = "certificates")]
 pub mod certificates;

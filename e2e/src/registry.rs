@@ -56,7 +56,14 @@ impl DockerRegistry {
     /// # Errors
     /// When it does not start; with the end of its log.
     pub fn start(access: &Access) -> io::Result<DockerRegistry> {
-        let directory = Scratch::new("registry")?;
+        Self::start_in(Scratch::new("registry")?, access)
+    }
+
+    /// Starts an empty registry that keeps everything in this directory.
+    ///
+    /// # Errors
+    /// When it does not start; with the end of its log.
+    pub fn start_in(directory: Scratch, access: &Access) -> io::Result<DockerRegistry> {
         let address = free_address()?;
         fs::write(directory.join("htpasswd"), HTPASSWD)?;
         let configuration = configuration(access, address, directory.path());

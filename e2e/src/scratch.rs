@@ -40,7 +40,11 @@ impl Scratch {
         Scratch::below(&std::env::temp_dir(), purpose)
     }
 
-    fn below(above: &Path, purpose: &str) -> io::Result<Scratch> {
+    /// Makes the directory below another one.
+    ///
+    /// # Errors
+    /// When the directory cannot be made.
+    pub fn below(above: &Path, purpose: &str) -> io::Result<Scratch> {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("{PREFIX}{}-{number}-{purpose}", std::process::id());
         let path = above.join(name);

@@ -23,6 +23,8 @@ mod importing;
 mod layouts;
 #[path = "repositories/librepo.rs"]
 mod librepo;
+#[path = "repositories/load.rs"]
+mod load;
 #[path = "repositories/many_packages.rs"]
 mod many_packages;
 #[path = "repositories/memory.rs"]

@@ -33,6 +33,8 @@ usage: cargo xtask <command>
   e2e [FILTER]          only the end-to-end tests, those whose name contains FILTER
   hosts [TEXT]          only the scenarios of tests/hosts whose name contains TEXT, with every host
   conformance           only the table of the distribution specification, against docker-registry
+  bench [CASE] [--quick] [--json FILE]
+                        what everything, or one case, costs beside others in the same run
   bench publish [--packages N]... [--layout L] [--registry ocirepo|docker]
                         what publishing, updating and reading a synthetic repository costs
   bench createrepo [--packages N]
@@ -56,17 +58,12 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let mut report = Report::default();
-    let bench = rest.split_first().filter(|_| command == "bench");
-    if let Some((what, rest)) = bench {
-        match what.as_str() {
-            "publish" => bench::publish(&mut report, rest),
-            "createrepo" => bench::createrepo(&mut report, rest),
-            _ => {
-                eprintln!("{USAGE}");
-                return ExitCode::from(2);
-            }
+    if command == "bench" {
+        if bench::run_all(&mut report, rest) {
+            return report.close();
         }
-        return report.close();
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
     }
     match (command.as_str(), rest) {
         ("setup", []) => setup::all(&mut report),

@@ -36,6 +36,14 @@ const NEEDED: &[(Needed, &str)] = &[
         "ca-certificates",
     ),
     (Needed::Program("python3"), "python3"),
+    (
+        Needed::File("/usr/lib/python3/dist-packages/librepo/__init__.py"),
+        "python3-librepo",
+    ),
+    (
+        Needed::File("/usr/lib/python3/dist-packages/createrepo_c/__init__.py"),
+        "python3-createrepo-c",
+    ),
     (Needed::Program("node"), "nodejs"),
     (Needed::Program("npm"), "npm"),
     (Needed::Program("chromium"), "chromium"),

@@ -4,16 +4,15 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use ocirepo_e2e::registry::{Access, DockerRegistry};
-use ocirepo_e2e::scratch;
+use ocirepo_e2e::{scratch, synthetic};
 
-use crate::bench::synthetic;
 use crate::report::{Failure, Outcome, Report};
 use crate::run::{cargo, lab_dir, root, run, run_tests, target_dir};
 use crate::totals::Totals;
-use crate::{capi, check, hosts, npm, package, setup};
+use crate::{bench, capi, check, hosts, npm, package, setup};
 
 /// Optimised, but without the link-time optimisation of a release, which takes minutes.
-const PROFILE: &str = "e2e";
+pub(crate) const PROFILE: &str = "e2e";
 
 /// How many packages are in the large repository of the lab.
 const MANY: usize = 5_000;
@@ -32,6 +31,7 @@ pub(crate) fn everything(report: &mut Report) {
         capi::tests(report);
         end_to_end(report, None);
         npm::tests(report, &program());
+        bench::smoke(report);
         package::of(report, &program());
     }
 }
@@ -39,7 +39,7 @@ pub(crate) fn everything(report: &mut Report) {
 /// The tests of the JavaScript package.
 pub(crate) fn npm_alone(report: &mut Report) {
     if setup_all(report) {
-        report.step("build the program", || build().map(done));
+        report.step("build the program", || build_programs().map(done));
         npm::tests(report, &program());
     }
 }
@@ -60,7 +60,7 @@ pub(crate) fn faults_alone(report: &mut Report, arguments: &[String]) {
 
 fn faults(report: &mut Report, arguments: &[String]) {
     report.tests("faults", |totals| {
-        build()?;
+        build_programs()?;
         let mut command = cargo(["run", "--quiet", "--package", "ocirepo-e2e"]);
         command.args(["--features", "lab", "--bin", "faults", "--"]);
         command.args(arguments);
@@ -118,7 +118,7 @@ fn plain(report: &mut Report) {
 
 fn end_to_end(report: &mut Report, filter: Option<&str>) {
     report.tests("end to end", |totals| {
-        build()?;
+        build_programs()?;
         // A repository that is as large as those people have, for as often as it is read.
         let many = synthetic::make(&lab_dir(), MANY)
             .map_err(|error| format!("could not make {MANY} packages: {error}"))?;
@@ -138,9 +138,11 @@ fn program() -> PathBuf {
     target_dir().join(PROFILE).join("ocirepo")
 }
 
-fn build() -> Result<(), Failure> {
+/// Builds the program, and the helpers of the bench with it: together, so that both are built with
+/// the same features of what they share, once.
+pub(crate) fn build_programs() -> Result<(), Failure> {
     let build = ["build", "--quiet", "--profile", PROFILE];
-    run(cargo(build).args(["--package", "ocirepo-cli"]))
+    run(cargo(build).args(["--package", "ocirepo-cli", "--package", "ocirepo-benches"]))
 }
 
 fn lab_environment(command: &mut Command) -> &mut Command {

@@ -1,14 +1,15 @@
 //! Making metadata, beside createrepo_c.
 
 use std::fs;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::process::Command;
 
-use ocirepo_e2e::scratch::Scratch;
-
-use super::{bench_dir, measure, synthetic};
 use ocirepo_e2e::random::Random;
+use ocirepo_e2e::scratch::Scratch;
+use ocirepo_e2e::synthetic;
+
+use super::{bench_dir, measure};
 
 /// How often each is run; in turns, so that neither has the warmer machine.
 const ROUNDS: usize = 5;
@@ -18,7 +19,7 @@ const SIZE: usize = 1 << 20;
 
 /// Runs both on the same files and says how long each took.
 pub(crate) fn compare(program: &Path, packages: usize) -> io::Result<()> {
-    let files = real_sized(packages)?;
+    let files = synthetic::with_payloads(&bench_dir(), packages, SIZE)?;
     let scratch = Scratch::new("createrepo")?;
     let given = files.to_string_lossy().into_owned();
     let mut ours = Vec::new();
@@ -60,35 +61,4 @@ pub(crate) fn compare(program: &Path, packages: usize) -> io::Result<()> {
         );
     }
     Ok(())
-}
-
-/// The synthetic packages with payloads of about a mebibyte.
-fn real_sized(packages: usize) -> io::Result<PathBuf> {
-    let made = synthetic::make(&bench_dir(), packages)?;
-    let home = bench_dir().join(format!("real-sized-{packages}"));
-    let stamp = home.join("complete");
-    let files = home.join("packages");
-    if stamp.exists() {
-        return Ok(files);
-    }
-    if home.exists() {
-        fs::remove_dir_all(&home)?;
-    }
-    fs::create_dir_all(&files)?;
-    let mut random = Random::new(7);
-    let mut payload = vec![0; 2 * SIZE];
-    for piece in payload.chunks_exact_mut(8) {
-        piece.copy_from_slice(&random.next().to_le_bytes());
-    }
-    for folder in fs::read_dir(&made.packages)? {
-        for package in fs::read_dir(folder?.path())? {
-            let package = package?;
-            let mut file = fs::File::create(files.join(package.file_name()))?;
-            file.write_all(&fs::read(package.path())?)?;
-            // Between half a mebibyte and one and a half.
-            file.write_all(&payload[..SIZE / 2 + random.below(SIZE)])?;
-        }
-    }
-    fs::write(stamp, "")?;
-    Ok(files)
 }

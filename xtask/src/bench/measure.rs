@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use ocirepo_e2e::process::peak_memory;
 
+use super::pairs::Sample;
+
 /// How often a running program is looked at.
 const PERIOD: Duration = Duration::from_millis(10);
 
@@ -78,8 +80,58 @@ pub(crate) fn run(command: &mut Command, output: &Path) -> io::Result<(String, C
     Ok((printed, cost))
 }
 
+/// Runs a program to its end through the helper that asks the kernel what it cost, to the
+/// microsecond. Its output is kept in `place`, an empty directory.
+pub(crate) fn exactly(
+    helper: &Path,
+    command: &Command,
+    place: &Path,
+) -> io::Result<(Sample, String)> {
+    let [cost, output, errors] = ["cost", "output", "errors"].map(|name| place.join(name));
+    let mut through = Command::new(helper);
+    through
+        .arg(&cost)
+        .arg(command.get_program())
+        .args(command.get_args())
+        .stdin(Stdio::null())
+        .stdout(File::create(&output)?)
+        .stderr(File::create(&errors)?);
+    for (variable, value) in command.get_envs() {
+        match value {
+            Some(value) => through.env(variable, value),
+            None => through.env_remove(variable),
+        };
+    }
+    if let Some(directory) = command.get_current_dir() {
+        through.current_dir(directory);
+    }
+    let status = through.status()?;
+    let printed = String::from_utf8_lossy(&fs::read(&output)?).into_owned();
+    if !status.success() {
+        let text = String::from_utf8_lossy(&fs::read(&errors)?).into_owned();
+        return Err(io::Error::other(format!(
+            "{command:?} ended with {status}: {printed}{text}"
+        )));
+    }
+    let line = fs::read_to_string(&cost)?;
+    let figures: Vec<u64> = line
+        .split_whitespace()
+        .filter_map(|figure| figure.parse().ok())
+        .collect();
+    let [wall, user, system, peak] = figures[..] else {
+        return Err(io::Error::other(format!("{line:?} is no cost")));
+    };
+    let sample = Sample {
+        wall: wall as f64 / 1e6,
+        cpu: (user + system) as f64 / 1e6,
+        peak,
+        requests: 0,
+    };
+    Ok((sample, printed))
+}
+
 /// The processor time a process took until now, in seconds.
-fn processor(id: u32) -> Option<f64> {
+pub(crate) fn processor(id: u32) -> Option<f64> {
     /// Ticks a second, as Linux counts for programs.
     const TICKS: f64 = 100.0;
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;

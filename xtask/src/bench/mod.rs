@@ -1,26 +1,46 @@
-//! What publishing costs: requests, bytes, time and memory.
+//! What ocirepo costs: time, memory and requests, beside what others take for the same work.
 
+mod bridged;
+mod case;
 mod createrepo;
+mod finding;
+mod lab;
 mod measure;
+mod pairs;
+mod peers;
 mod publish;
-mod rpmfile;
-pub(crate) mod synthetic;
+mod published;
+mod servers;
+mod suite;
 mod table;
 
 use std::path::PathBuf;
 
 use crate::report::{Failure, Outcome, Report};
-use crate::run::{cargo, run, target_dir};
-
-/// Optimised, but without the link-time optimisation of a release, which takes minutes.
-const PROFILE: &str = "e2e";
+use crate::run::target_dir;
+use crate::test::{PROFILE, build_programs};
 
 /// How many packages, when nobody says.
 const SIZES: &[usize] = &[5_000, 20_000, 80_000];
 
+pub(crate) use suite::smoke;
+
+/// Measures what the arguments say. `false` when they make no sense.
+pub(crate) fn run_all(report: &mut Report, arguments: &[String]) -> bool {
+    match arguments
+        .split_first()
+        .map(|(what, rest)| (what.as_str(), rest))
+    {
+        Some(("publish", rest)) => publish(report, rest),
+        Some(("createrepo", rest)) => createrepo(report, rest),
+        _ => return suite::run(report, arguments),
+    }
+    true
+}
+
 /// Publishes, updates and reads synthetic repositories, and writes what each step costs to
 /// `target/bench/publish.json`.
-pub(crate) fn publish(report: &mut Report, arguments: &[String]) {
+fn publish(report: &mut Report, arguments: &[String]) {
     report.step("bench publish", || {
         let mut options = publish::Options::default();
         let mut sizes = Vec::new();
@@ -49,7 +69,7 @@ pub(crate) fn publish(report: &mut Report, arguments: &[String]) {
 }
 
 /// Makes metadata of the same packages with `ocirepo createrepo` and createrepo_c, in turns.
-pub(crate) fn createrepo(report: &mut Report, arguments: &[String]) {
+fn createrepo(report: &mut Report, arguments: &[String]) {
     report.step("bench createrepo", || {
         let packages = match arguments {
             [] => 2_000,
@@ -67,8 +87,7 @@ fn program() -> Result<PathBuf, Failure> {
     if let Some(program) = std::env::var_os("OCIREPO_BIN") {
         return Ok(program.into());
     }
-    let build = ["build", "--quiet", "--profile", PROFILE];
-    run(cargo(build).args(["--package", "ocirepo-cli"]))?;
+    build_programs()?;
     Ok(target_dir().join(PROFILE).join("ocirepo"))
 }
 

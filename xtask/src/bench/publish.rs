@@ -10,10 +10,11 @@ use std::time::Instant;
 use ocirepo_e2e::process::{Server, free_address};
 use ocirepo_e2e::registry::{Access, DockerRegistry};
 use ocirepo_e2e::scratch::Scratch;
+use ocirepo_e2e::synthetic;
 
+use super::bench_dir;
 use super::measure::{self, Cost, Log};
 use super::table::Row;
-use super::{bench_dir, synthetic};
 use crate::report::Failure;
 
 /// What is measured, and against what.

@@ -3,19 +3,21 @@
 //!
 //! The same size is the same files, byte for byte.
 
+mod rpmfile;
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::rpmfile::{Header, tag};
-use ocirepo_e2e::random::Random;
+use crate::random::Random;
+use self::rpmfile::{Header, tag};
 
 /// Grows whenever other files come out.
 const VERSION: u32 = 1;
 
 /// How many packages an update brings, at least: whole sources are updated.
-pub(crate) const UPDATED: usize = 200;
+pub const UPDATED: usize = 200;
 
 const WORDS: &[&str] = &[
     "alpha", "arc", "async", "audio", "base", "bench", "bind", "block", "boot", "bridge", "build",
@@ -63,18 +65,22 @@ struct Plan {
     seed: u64,
 }
 
-/// A repository of so many packages, in `target/bench/`, and the update of it.
-pub(crate) struct Synthetic {
+/// A repository of so many packages, and the update of it.
+#[derive(Debug)]
+pub struct Synthetic {
     /// The RPM files.
-    pub(crate) packages: PathBuf,
+    pub packages: PathBuf,
     /// The RPM files of the update.
-    pub(crate) update: PathBuf,
+    pub update: PathBuf,
     /// How many there are of them.
-    pub(crate) updated: usize,
+    pub updated: usize,
 }
 
-/// Makes the files, unless they are there.
-pub(crate) fn make(below: &Path, packages: usize) -> io::Result<Synthetic> {
+/// Makes the files in a directory, unless they are there.
+///
+/// # Errors
+/// When the disk fails.
+pub fn make(below: &Path, packages: usize) -> io::Result<Synthetic> {
     let home = below.join(format!("synthetic-{packages}"));
     let stamp = home.join("complete");
     let plans = plan(packages);
@@ -96,6 +102,52 @@ pub(crate) fn make(below: &Path, packages: usize) -> io::Result<Synthetic> {
     write_all(&updates, &names, &made.update)?;
     fs::write(stamp, wanted)?;
     Ok(made)
+}
+
+/// The packages of [`make`] in one directory, with payloads of `size` bytes and up to half
+/// of that more or less; nobody unpacks them.
+///
+/// # Errors
+/// When the disk fails.
+pub fn with_payloads(below: &Path, packages: usize, size: usize) -> io::Result<PathBuf> {
+    let made = make(below, packages)?;
+    let home = below.join(format!("payloads-{packages}-{size}"));
+    let stamp = home.join("complete");
+    let files = home.join("packages");
+    if stamp.exists() {
+        return Ok(files);
+    }
+    if home.exists() {
+        fs::remove_dir_all(&home)?;
+    }
+    fs::create_dir_all(&files)?;
+    let mut random = Random::new(7);
+    let mut payload = vec![0; 2 * size.max(8)];
+    for piece in payload.chunks_exact_mut(8) {
+        piece.copy_from_slice(&random.next().to_le_bytes());
+    }
+    for folder in sorted(&made.packages)? {
+        for package in sorted(&folder)? {
+            let name = package.file_name().unwrap_or_default();
+            let mut file = fs::File::create(files.join(name))?;
+            file.write_all(&fs::read(&package)?)?;
+            let length = size / 2 + random.below(size.max(1));
+            let from = random.below(size.max(1) / 2 + 1);
+            file.write_all(&payload[from..from + length])?;
+        }
+    }
+    fs::write(stamp, "")?;
+    Ok(files)
+}
+
+/// The entries of a directory in the same order everywhere.
+fn sorted(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        paths.push(entry?.path());
+    }
+    paths.sort();
+    Ok(paths)
 }
 
 /// What there is to write: sources until there are enough packages.
