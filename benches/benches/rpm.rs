@@ -50,7 +50,7 @@ fn metadata(c: &mut Criterion) {
         b.iter(|| {
             files
                 .iter()
-                .map(|file| scan(file).sizes.package)
+                .map(|file| scan(file).size.package)
                 .sum::<u64>()
         });
     });
