@@ -10,8 +10,8 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::random::Random;
 use self::rpmfile::{Header, tag};
+use crate::random::Random;
 
 /// Grows whenever other files come out.
 const VERSION: u32 = 1;

@@ -5,7 +5,6 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-use ocirepo_e2e::random::Random;
 use ocirepo_e2e::scratch::Scratch;
 use ocirepo_e2e::synthetic;
 

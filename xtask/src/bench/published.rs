@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ocirepo_e2e::process::{Server, free_address};
+use ocirepo_e2e::random::Random;
 use ocirepo_e2e::registry::{Access, DockerRegistry};
 use ocirepo_e2e::scratch::Scratch;
-use ocirepo_e2e::random::Random;
 
 use super::bridged::sums;
 use super::lab::Lab;
