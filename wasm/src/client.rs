@@ -94,7 +94,7 @@ impl Client {
         }
         // Whatever it is: it spreads retries, and keeps nothing secret.
         let seed = (js_sys::Math::random() * 9e15) as u64;
-        let on_event = on_event.map(|tell| -> Box<dyn Fn(&Event)> {
+        let on_event = on_event.map(|tell| -> crate::driver::OnEvent {
             Box::new(move |event| {
                 if let Some(event) = told(event) {
                     // What a listener throws is its own affair.
@@ -502,7 +502,7 @@ fn registry(text: &str) -> Result<Registry, Failure> {
 }
 
 fn whole(number: f64) -> Result<u64, Failure> {
-    match number >= 0.0 && number <= 9e15 && number.fract() == 0.0 {
+    match (0.0..=9e15).contains(&number) && number.fract() == 0.0 {
         true => Ok(number as u64),
         false => Err(Failure::input(format!("{number} is no number of bytes"))),
     }

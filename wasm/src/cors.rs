@@ -163,7 +163,7 @@ fn closed(host: &str, origin: &str) -> Failure {
         ),
     )
     .hint("Ask the registry's operator to allow this page, or open it with `ocirepo inspect`.");
-    failure.fix = Some(Fix::of(origin));
+    failure.fix = Some(Box::new(Fix::of(origin)));
     failure
 }
 
@@ -189,7 +189,7 @@ fn preflight(host: &str, origin: &str, lost: &Lost) -> Failure {
         "Ask the registry's operator to answer OPTIONS without a login, and to name it in \
          Access-Control-Allow-Headers; or open it with `ocirepo inspect`.",
     );
-    failure.fix = Some(Fix::of(origin));
+    failure.fix = Some(Box::new(Fix::of(origin)));
     failure
 }
 

@@ -25,6 +25,9 @@ use crate::wait::{Bell, Timer};
 /// Is told how many bytes of a transfer are done.
 pub(crate) type OnBytes = Rc<dyn Fn(u64)>;
 
+/// Hears of what the session tells people.
+pub(crate) type OnEvent = Box<dyn Fn(&Event)>;
+
 /// Asks somebody for credentials.
 pub(crate) type Ask =
     Rc<dyn Fn(Registry) -> std::pin::Pin<Box<dyn Future<Output = Option<Credentials>>>>>;
@@ -35,7 +38,7 @@ pub(crate) struct Driver(Rc<Shared>);
 
 pub(crate) struct Shared {
     pub(crate) gateway: Option<Gateway>,
-    on_event: Option<Box<dyn Fn(&Event)>>,
+    on_event: Option<OnEvent>,
     ask: Option<Ask>,
     state: RefCell<State>,
     bell: Bell,
@@ -74,7 +77,7 @@ impl Driver {
     pub(crate) fn new(
         session: Session,
         gateway: Option<Gateway>,
-        on_event: Option<Box<dyn Fn(&Event)>>,
+        on_event: Option<OnEvent>,
         ask: Option<Ask>,
     ) -> Self {
         Self(Rc::new(Shared {

@@ -14,17 +14,17 @@ use crate::cors::Fix;
 pub(crate) struct Failure {
     pub(crate) kind: &'static str,
     pub(crate) message: String,
-    pub(crate) hint: String,
+    pub(crate) hint: Box<str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) fix: Option<Fix>,
+    pub(crate) fix: Option<Box<Fix>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) header: Option<String>,
+    pub(crate) header: Option<Box<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<String>,
+    url: Option<Box<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    registry: Option<String>,
+    registry: Option<Box<str>>,
 }
 
 impl Failure {
@@ -32,7 +32,7 @@ impl Failure {
         Self {
             kind,
             message: message.into(),
-            hint: String::new(),
+            hint: Box::default(),
             fix: None,
             header: None,
             status: None,
@@ -58,13 +58,13 @@ impl Failure {
         Self::local("it was cancelled")
     }
 
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<Box<str>>) -> Self {
         self.hint = hint.into();
         self
     }
 
     pub(crate) fn registry(mut self, authority: &str) -> Self {
-        self.registry.get_or_insert_with(|| authority.to_owned());
+        self.registry.get_or_insert_with(|| authority.into());
         self
     }
 
@@ -111,14 +111,14 @@ impl From<ocirepo::Error> for Failure {
         };
         let mut failure = Self::new(kind, error.to_string()).hint(hint);
         failure.status = error.http_status().map(|status| status.as_u16());
-        failure.url = error.url().map(str::to_owned);
+        failure.url = error.url().map(Into::into);
         if let Some(header) = error.hidden_header() {
-            failure.header = Some(header.to_owned());
-            failure.fix = Some(Fix::here());
-            failure.hint = format!(
+            failure.header = Some(header.into());
+            failure.fix = Some(Box::new(Fix::here()));
+            failure = failure.hint(format!(
                 "Ask the registry's operator to let pages see `{header}`: add it to \
                  Access-Control-Expose-Headers."
-            );
+            ));
         }
         failure
     }

@@ -46,6 +46,9 @@ use tokio::time::{sleep, timeout};
 /// How many bytes of a source are read at once.
 const PIECE: u64 = 64 << 10;
 
+/// Answers the session's question for credentials.
+pub(crate) type Ask = Box<dyn Fn(&Registry) -> Option<Credentials>>;
+
 /// What a host is set up with.
 pub(crate) struct Options {
     pub(crate) session: Config,
@@ -53,7 +56,7 @@ pub(crate) struct Options {
     pub(crate) stall: Duration,
     /// Certificates in PEM to trust, instead of the machine's.
     pub(crate) authorities: Option<Vec<u8>>,
-    pub(crate) credentials: Box<dyn Fn(&Registry) -> Option<Credentials>>,
+    pub(crate) credentials: Ask,
     pub(crate) on_event: Box<dyn Fn(&Event)>,
 }
 

@@ -28,6 +28,9 @@ use ocirepo::{Now, Session};
 use ureq::http::{Method, Response};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
+/// Answers the session's question for credentials.
+pub(crate) type Ask = Box<dyn Fn(&Registry) -> Option<Credentials> + Send + Sync>;
+
 /// What a host is set up with.
 pub(crate) struct Options {
     pub(crate) session: Config,
@@ -35,7 +38,7 @@ pub(crate) struct Options {
     pub(crate) stall: Duration,
     /// Certificates in PEM to trust, instead of those built in.
     pub(crate) authorities: Option<Vec<u8>>,
-    pub(crate) credentials: Box<dyn Fn(&Registry) -> Option<Credentials> + Send + Sync>,
+    pub(crate) credentials: Ask,
     pub(crate) on_event: Box<dyn Fn(&Event) + Send + Sync>,
 }
 

@@ -27,7 +27,7 @@ const METHODS: [Method; 7] = [
 
 /// Each line is a request: a byte for the method, one for the body, one that says what stands
 /// before the rest, which is a target and, after blanks, header fields as `name:value`. In all of
-/// them `$0` to `$3` stand for the digests of [`CONTENTS`], `$u` for the last upload.
+/// them `$0` to `$3` stand for the digests of four blobs that are there, `$u` for the last upload.
 pub fn check(data: &[u8]) {
     let Some((choice, script)) = data.split_first() else {
         return;
