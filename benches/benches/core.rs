@@ -91,7 +91,9 @@ fn manifests(c: &mut Criterion) {
 
 fn session(c: &mut Criterion) {
     const PULLS: usize = 100;
-    let place: Location = "oci://registry.example/demo".parse().unwrap();
+    let place: Location = "oci://registry.example/demo"
+        .parse()
+        .expect("the lab is as it was made");
     let mut group = c.benchmark_group("session");
     // A manifest and a blob of it make two requests.
     group.throughput(Throughput::Elements(PULLS as u64 + 1));
@@ -115,7 +117,7 @@ fn session(c: &mut Criterion) {
                 let selector = place.reference().selector();
                 let pull = session.pull_manifest(place.repository(), selector);
                 simulator.run(&mut session);
-                let manifest = session.take(pull).unwrap().unwrap();
+                let manifest = session.take(pull).expect("it ended").expect("it is there");
                 let pulls: Vec<_> = manifest
                     .layers()
                     .iter()
@@ -123,7 +125,7 @@ fn session(c: &mut Criterion) {
                     .collect();
                 simulator.run(&mut session);
                 for pull in pulls {
-                    session.take(pull).unwrap().unwrap();
+                    session.take(pull).expect("it ended").expect("it is there");
                 }
                 assert_eq!(simulator.sent.len(), PULLS + 1);
                 simulator
@@ -148,7 +150,7 @@ fn sinks(c: &mut Criterion) {
         b.iter(|| {
             let mut sink = BlobSink::new(declared);
             for piece in content.chunks(64 << 10) {
-                black_box(sink.chunk(piece).unwrap());
+                black_box(sink.chunk(piece).expect("the lab is as it was made"));
             }
             assert!(sink.is_verified());
         });

@@ -20,11 +20,13 @@ const PACKAGES: usize = 1000;
 /// Synthetic packages in the target directory.
 fn files() -> Vec<PathBuf> {
     let below = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench");
-    let made = synthetic::make(&below, PACKAGES).unwrap();
+    let made = synthetic::make(&below, PACKAGES).expect("the lab is as it was made");
     let mut files = Vec::new();
-    for folder in fs::read_dir(made.packages).unwrap() {
-        for file in fs::read_dir(folder.unwrap().path()).unwrap() {
-            files.push(file.unwrap().path());
+    for folder in fs::read_dir(made.packages).expect("the lab is as it was made") {
+        for file in fs::read_dir(folder.expect("the lab is as it was made").path())
+            .expect("the lab is as it was made")
+        {
+            files.push(file.expect("the lab is as it was made").path());
         }
     }
     files.sort();
@@ -32,11 +34,15 @@ fn files() -> Vec<PathBuf> {
 }
 
 fn scan(file: &Path) -> Package {
-    let name = file.file_name().unwrap().to_str().unwrap();
-    let location = Href::from_path(name).unwrap();
-    let opened = File::open(file).unwrap();
+    let name = file
+        .file_name()
+        .expect("the lab is as it was made")
+        .to_str()
+        .expect("the lab is as it was made");
+    let location = Href::from_path(name).expect("the lab is as it was made");
+    let opened = File::open(file).expect("the lab is as it was made");
     header::scan(opened, name, location, None, &HeaderOptions::default())
-        .unwrap()
+        .expect("the lab is as it was made")
         .package
 }
 
@@ -68,8 +74,9 @@ fn metadata(c: &mut Criterion) {
         group.bench_function(unit, |b| {
             b.iter(|| {
                 let primary = Primary::open(&written[..], "primary.xml", Limits::default());
-                let read: Result<Vec<Package>, _> = primary.unwrap().collect();
-                assert_eq!(read.unwrap().len(), PACKAGES);
+                let read: Result<Vec<Package>, _> =
+                    primary.expect("the lab is as it was made").collect();
+                assert_eq!(read.expect("the lab is as it was made").len(), PACKAGES);
             });
         });
     }
@@ -77,17 +84,23 @@ fn metadata(c: &mut Criterion) {
 }
 
 fn write(packages: &[Package]) -> Vec<u8> {
-    let mut writer = PrimaryWriter::new(Vec::new(), packages.len() as u64).unwrap();
+    let mut writer =
+        PrimaryWriter::new(Vec::new(), packages.len() as u64).expect("the lab is as it was made");
     for package in packages {
-        writer.write(package).unwrap();
+        writer.write(package).expect("the lab is as it was made");
     }
-    writer.finish().unwrap()
+    writer.finish().expect("the lab is as it was made")
 }
 
 fn names(c: &mut Criterion) {
     let names: Vec<String> = files()
         .iter()
-        .map(|file| file.file_name().unwrap().to_string_lossy().into_owned())
+        .map(|file| {
+            file.file_name()
+                .expect("the lab is as it was made")
+                .to_string_lossy()
+                .into_owned()
+        })
         .chain(["gtk+-1.2.10-1.x86_64.rpm".to_owned(), "Café_Ω".to_owned()])
         .collect();
     let mut group = c.benchmark_group("name of a file in a tree");
