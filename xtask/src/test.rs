@@ -9,7 +9,7 @@ use ocirepo_e2e::{scratch, synthetic};
 use crate::report::{Failure, Outcome, Report};
 use crate::run::{cargo, lab_dir, root, run, run_tests, target_dir};
 use crate::totals::Totals;
-use crate::{bench, capi, check, hosts, npm, package, setup};
+use crate::{check, npm, package, setup};
 
 /// Optimised, but without the link-time optimisation of a release, which takes minutes.
 pub(crate) const PROFILE: &str = "e2e";
@@ -26,12 +26,8 @@ pub(crate) fn everything(report: &mut Report) {
     check::all(report);
     plain(report);
     if ready {
-        hosts::all(report, None);
         report.tests("conformance of docker-registry", conformance);
-        capi::tests(report);
         end_to_end(report, None);
-        npm::tests(report, &program());
-        bench::smoke(report);
         package::of(report, &program());
     }
 }

@@ -23,8 +23,6 @@ use crate::test::{PROFILE, build_programs};
 /// How many packages, when nobody says.
 const SIZES: &[usize] = &[5_000, 20_000, 80_000];
 
-pub(crate) use suite::smoke;
-
 /// Measures what the arguments say. `false` when they make no sense.
 pub(crate) fn run_all(report: &mut Report, arguments: &[String]) -> bool {
     match arguments

@@ -41,12 +41,6 @@ pub(crate) fn run(report: &mut Report, arguments: &[String]) -> bool {
     true
 }
 
-/// A round of next to nothing of every case, to see that they work.
-pub(crate) fn smoke(report: &mut Report) {
-    let cases: Vec<&Case> = case::ALL.iter().collect();
-    measure(report, Scale::Smoke, &cases, None);
-}
-
 fn measure(report: &mut Report, scale: Scale, cases: &[&Case], json: Option<PathBuf>) {
     let mut lab = None;
     report.step("bench: programs and peers", || {
