@@ -9,6 +9,7 @@ mod claims;
 mod demo;
 mod fuzz;
 mod hosts;
+mod inspector;
 mod npm;
 mod package;
 mod report;
@@ -49,6 +50,7 @@ usage: cargo xtask <command>
   capi-header           write capi/include/ocirepo.h anew, after a change of capi/src
   npm                   the JavaScript package in target/npm/ocirepo
   npm-test              the tests of that package, in Node and Chromium
+  inspector             the page in target/inspector, after its own checks and tests
   core-dependencies     write docs/core-dependencies.txt anew, after a deliberate change";
 
 fn main() -> ExitCode {
@@ -82,6 +84,9 @@ fn main() -> ExitCode {
         ("capi-header", []) => capi::rewrite_header(&mut report),
         ("npm", []) => {
             npm::all(&mut report);
+        }
+        ("inspector", []) => {
+            inspector::all(&mut report);
         }
         ("npm-test", []) => test::npm_alone(&mut report),
         ("core-dependencies", []) => check::rewrite_core_dependencies(&mut report),
