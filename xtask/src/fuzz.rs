@@ -92,8 +92,9 @@ fn build() -> Result<Outcome, Failure> {
         })?;
     }
     if !succeeds(&mut program("cargo", ["fuzz", "--version"])) {
-        run(&mut program("cargo", ["install", "--locked", "cargo-fuzz"]))
-            .map_err(|error| format!("{error}; fuzzing needs cargo-fuzz, from crates.io"))?;
+        run(&mut program("cargo", ["install", "--locked", "cargo-fuzz"])).map_err(|error| {
+            format!("{error}; fuzzing needs cargo-fuzz: `cargo install cargo-fuzz`")
+        })?;
     }
     println!("    with {}", output(&mut nightly())?.trim());
     let directory = build_dir();

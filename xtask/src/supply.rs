@@ -33,7 +33,10 @@ pub(crate) fn check() -> Result<Outcome, Failure> {
     }
     for package in locked()? {
         if package.source.is_some_and(|source| source != CRATES_IO) {
-            wrong.push(format!("{} is not from crates.io", package.name));
+            wrong.push(format!(
+                "{} is not from the registry of crates",
+                package.name
+            ));
         }
     }
     if !wrong.is_empty() {
