@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use ocirepo::Digest;
 use ocirepo_rpm::checksum::{Checksum, ChecksumKind};
@@ -15,6 +17,8 @@ use ocirepo_rpm::href::Href;
 use ocirepo_rpm::package::{Dependencies, Details, Package, Sizes};
 use ocirepo_rpm::repomd::{Record, Repomd};
 use ocirepo_rpm::write;
+
+use common::Server;
 
 /// The path of the one package, as awkward as paths get.
 const PACKAGE: &str = "Packages/LibFoo++-1.0~rc1^1-1.noarch.rpm";
@@ -27,17 +31,9 @@ struct World {
     registry: Running,
 }
 
-/// A server of the program; killed when dropped.
 struct Running {
-    child: Child,
+    _server: Server,
     address: String,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl World {
@@ -95,17 +91,12 @@ fn command(home: &Path, arguments: &[&str]) -> Command {
 
 /// Starts a server and learns its address from what it prints.
 fn start(home: &Path, arguments: &[&str]) -> Running {
-    let mut child = command(home, arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let address = line.trim().rsplit("http://").next().unwrap().to_owned();
-    Running { child, address }
+    let server = Server::start(command(home, arguments).stderr(Stdio::null()));
+    let address = server.said.trim().rsplit("http://").next().unwrap();
+    Running {
+        address: address.to_owned(),
+        _server: server,
+    }
 }
 
 struct Answer {

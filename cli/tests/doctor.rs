@@ -5,9 +5,10 @@
     reason = "the helpers of tests are tests, though not marked so"
 )]
 
+mod common;
+
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use http::{HeaderName, StatusCode};
 use ocirepo::manifest::ImageManifest;
@@ -19,35 +20,26 @@ use ocirepo_native::Client;
 use ocirepo_registry::{Auth, Config, Quirk, Rule, Scheme};
 use serde_json::Value;
 
+use common::Server;
+
 /// `ocirepo registry` on a free port, until dropped.
 struct Registry {
-    process: Child,
+    _server: Server,
     address: String,
 }
 
 impl Registry {
     fn start(options: &[&str]) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_ocirepo"))
-            .args(["registry", "--json", "--listen", "127.0.0.1:0"])
-            .args(options)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.as_mut().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let said: Value = serde_json::from_str(&line).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ocirepo"));
+        command.args(["registry", "--json", "--listen", "127.0.0.1:0"]);
+        let server = Server::start(command.args(options));
+        let said: Value = serde_json::from_str(&server.said).unwrap();
         let url = said["listening"].as_str().unwrap();
         let address = url.strip_prefix("http://").unwrap().to_owned();
-        Self { process, address }
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
+        Self {
+            _server: server,
+            address,
+        }
     }
 }
 

@@ -5,47 +5,37 @@
     reason = "the helpers of tests are tests, though not marked so"
 )]
 
+mod common;
+
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-/// A server of the program; killed when dropped.
+use common::Server;
+
 struct Running {
-    child: Child,
-    /// What it printed first.
+    _server: Server,
+    /// Where it listens, as it says itself.
     url: String,
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 fn start(home: &Path, arguments: &[&str]) -> Running {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_ocirepo"))
-        .arg("--json")
-        .args(arguments)
-        .env_clear()
-        .env("HOME", home)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let said: Value = serde_json::from_str(&line).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ocirepo"));
+    command.arg("--json").args(arguments);
+    let server = Server::start(command.env_clear().env("HOME", home));
+    let said: Value = serde_json::from_str(&server.said).unwrap();
     let url = said["listening"].as_str().unwrap().to_owned();
-    Running { child, url }
+    Running {
+        _server: server,
+        url,
+    }
 }
 
 /// A user, and the inspector with a page of one line.

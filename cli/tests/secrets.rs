@@ -10,18 +10,22 @@
     reason = "the helpers of tests are tests, though not marked so"
 )]
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use http::StatusCode;
 use ocirepo_cli::registry_server::{Options, RegistryServer};
 use ocirepo_registry::{Auth, Config, Quirk, Rule, Scheme};
+
+use common::Server;
 
 const USER: &str = "planted";
 /// With everything that is spelled otherwise in URLs, forms, JSON and headers.
@@ -267,15 +271,8 @@ fn everything(world: &mut World) {
 
 /// A server of the program, whose output goes to a file.
 struct Bridge {
-    child: Child,
+    _server: Server,
     address: String,
-}
-
-impl Drop for Bridge {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl Bridge {
@@ -288,17 +285,13 @@ impl Bridge {
             .args(["--allow", &allowed, "--state-dir"])
             .arg(state);
         command.arg("--access-log").arg(log);
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(fs::File::create(home.join("serve.stderr")).unwrap())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let address = line.trim().rsplit("http://").next().unwrap().to_owned();
-        Self { child, address }
+        let stderr = fs::File::create(home.join("serve.stderr")).unwrap();
+        let server = Server::start(command.stderr(stderr));
+        let address = server.said.trim().rsplit("http://").next().unwrap();
+        Self {
+            address: address.to_owned(),
+            _server: server,
+        }
     }
 
     fn get(&self, path: &str, password: &str) -> String {

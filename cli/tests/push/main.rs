@@ -4,6 +4,8 @@
 
 mod bad_input;
 mod changes;
+#[path = "../common/mod.rs"]
+mod common;
 mod merging;
 mod metadata;
 mod world;

@@ -6,29 +6,25 @@
 )]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use rpm::{BuildConfig, FileOptions, PackageBuilder};
 use serde_json::Value;
+
+use crate::common::Server;
 
 /// When the packages were built, unless a test says otherwise.
 pub(crate) const BUILT: u32 = 1_700_000_000;
 
 /// A registry of its own, a home, and a folder for packages.
 pub(crate) struct World {
+    // Ends before its home goes.
+    _registry: Server,
     home: tempfile::TempDir,
-    registry: Child,
     address: String,
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        let _ = self.registry.kill();
-        let _ = self.registry.wait();
-    }
 }
 
 /// A package to build.
@@ -87,21 +83,14 @@ impl Recipe {
 impl World {
     pub(crate) fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
-        let mut registry = command(home.path())
-            .args(["registry", "--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(registry.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let address = line.trim().rsplit("http://").next().unwrap().to_owned();
+        let mut command = command(home.path());
+        command.args(["registry", "--listen", "127.0.0.1:0"]);
+        let registry = Server::start(command.stderr(Stdio::null()));
+        let address = registry.said.trim().rsplit("http://").next().unwrap();
         Self {
             home,
-            registry,
-            address,
+            address: address.to_owned(),
+            _registry: registry,
         }
     }
 
