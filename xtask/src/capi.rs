@@ -12,6 +12,9 @@ pub(crate) use seen::all as tests;
 
 const HEADER: &str = "capi/include/ocirepo.h";
 
+/// The hosts in C, by their directory in `examples/`.
+pub(crate) const HOSTS: [&str; 2] = ["curl-multi", "glib-soup"];
+
 /// What changes when a program that was linked with an older library cannot run with this one.
 const MAJOR: &str = "0";
 
@@ -75,6 +78,24 @@ pub(crate) fn install_to(prefix: &Path, profile: &str) -> Result<PathBuf, Failur
         .replace("@VERSION@", &version);
     write(&lib.join("pkgconfig/ocirepo.pc"), &pc)?;
     Ok(lib)
+}
+
+/// Builds the programs of a host in C with the library that is installed there, and returns where
+/// they are.
+pub(crate) fn make_host(
+    name: &str,
+    prefix: &Path,
+    lib: &Path,
+    arguments: &[&str],
+) -> Result<PathBuf, Failure> {
+    let to = prefix.join("hosts").join(name);
+    fs::create_dir_all(&to).map_err(|error| format!("could not make {}: {error}", to.display()))?;
+    let mut make = program("make", ["--quiet", "--always-make", "--directory"]);
+    make.arg(format!("examples/{name}"))
+        .arg(format!("OUT={}", to.display()))
+        .args(arguments);
+    run(make.env("PKG_CONFIG_PATH", lib.join("pkgconfig")))?;
+    Ok(to)
 }
 
 /// Links the shared library from the archive. Cargo cannot: it gives the linker a version script

@@ -37,10 +37,6 @@ const NEEDED: &[(Needed, &str)] = &[
     ),
     (Needed::Program("python3"), "python3"),
     (
-        Needed::File("/usr/lib/python3/dist-packages/librepo/__init__.py"),
-        "python3-librepo",
-    ),
-    (
         Needed::File("/usr/lib/python3/dist-packages/createrepo_c/__init__.py"),
         "python3-createrepo-c",
     ),

@@ -130,7 +130,7 @@ fn end_to_end(report: &mut Report, filter: Option<&str>) {
 }
 
 /// The program that the lab runs.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     target_dir().join(PROFILE).join("ocirepo")
 }
 

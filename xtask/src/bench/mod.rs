@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 use crate::report::{Failure, Outcome, Report};
 use crate::run::target_dir;
-use crate::test::{PROFILE, build_programs};
+use crate::test::{self, build_programs};
 
 /// How many packages, when nobody says.
 const SIZES: &[usize] = &[5_000, 20_000, 80_000];
@@ -86,7 +86,7 @@ fn program() -> Result<PathBuf, Failure> {
         return Ok(program.into());
     }
     build_programs()?;
-    Ok(target_dir().join(PROFILE).join("ocirepo"))
+    Ok(test::program())
 }
 
 /// Where what is made for measuring is kept.

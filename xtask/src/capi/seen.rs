@@ -7,21 +7,16 @@ use std::process::Command;
 
 use ocirepo_e2e::registry::{Access, DockerRegistry, PASSWORD, USER};
 
-use super::{HEADER, install_to};
+use super::{HEADER, HOSTS, install_to, make_host};
 use crate::report::{Failure, Outcome, Report};
 use crate::run::{output, program, root, run, run_tests, target_dir};
+use crate::test::PROFILE;
 use crate::totals::Totals;
-
-/// Optimised, but without the link-time optimisation of a release, which takes minutes.
-const PROFILE: &str = "e2e";
 
 const UNIT: &str = "capi/tests/c/unit.c";
 
 /// Under valgrind a cycle takes fifty times as long.
 const CYCLES_UNDER_VALGRIND: &str = "300";
-
-/// The directories of the hosts in C, below `examples/`.
-const HOSTS: [&str; 2] = ["curl-multi", "glib-soup"];
 
 /// What is pulled and pushed, in bytes.
 const BLOB: usize = 3_000_000;
@@ -116,13 +111,8 @@ fn hosts(prefix: &Path, lib: &Path, totals: &mut Totals) -> Result<Outcome, Fail
     let file = prefix.join("blob");
     fs::write(&file, &blob).map_err(io)?;
     for host in HOSTS {
-        let programs = prefix.join("hosts").join(host);
-        fs::create_dir_all(&programs).map_err(io)?;
-        let mut make = program("make", ["--always-make", "--directory"]);
-        make.arg(format!("examples/{host}"))
-            .arg(format!("OUT={}", programs.display()))
-            .arg("CFLAGS=-O1 -g -Wall -Wextra -Werror");
-        run(make.env("PKG_CONFIG_PATH", lib.join("pkgconfig")))?;
+        let flags = "CFLAGS=-O1 -g -Wall -Wextra -Werror";
+        let programs = make_host(host, prefix, lib, &[flags])?;
         for access in [Access::Open, Access::Basic] {
             let registry = DockerRegistry::start(&access)
                 .map_err(|error| format!("could not start docker-registry: {error}"))?;
