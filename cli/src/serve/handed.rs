@@ -238,7 +238,8 @@ impl Handed {
             builder = builder.connect_timeout(timeout).read_timeout(timeout);
         }
         if let Some(attempts) = repository.attempts {
-            builder = builder.session(|config| config.retry.retries = attempts.saturating_sub(1));
+            builder =
+                builder.session(move |config| config.retry.retries = attempts.saturating_sub(1));
         }
         Ok(builder.build()?)
     }

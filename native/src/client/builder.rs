@@ -27,12 +27,16 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a body may stall when nobody says otherwise.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Changes the settings of sessions.
+type Change = Box<dyn FnOnce(&mut Config) + Send>;
+
 /// Settings of a [`Client`]. What is set here comes before the configuration files.
 #[must_use]
 pub struct ClientBuilder {
     environment: Environment,
     options: Options,
-    config: Config,
+    /// In the order in which they were asked for.
+    changes: Vec<Change>,
     store: Option<CredentialStore>,
     given: BTreeMap<Registry, Credentials>,
     tls: Tls,
@@ -58,7 +62,7 @@ impl ClientBuilder {
         Self {
             environment,
             options: Options::default(),
-            config: Config::default(),
+            changes: Vec::new(),
             store: None,
             given: BTreeMap::new(),
             tls: Tls::default(),
@@ -186,9 +190,10 @@ impl ClientBuilder {
         self
     }
 
-    /// Changes the settings of the sessions: retries, time limits, byte caps.
-    pub fn session(mut self, change: impl FnOnce(&mut Config)) -> Self {
-        change(&mut self.config);
+    /// Changes the settings of the sessions: retries, time limits, byte caps. Comes after what
+    /// other settings make of them.
+    pub fn session(mut self, change: impl FnOnce(&mut Config) + Send + 'static) -> Self {
+        self.changes.push(Box::new(change));
         self
     }
 
@@ -205,13 +210,16 @@ impl ClientBuilder {
             true => open_cache(&self.environment, &options)?,
             false => None,
         };
-        let mut config = self.config;
+        let mut config = Config::default();
         if let Some(parallel) = options.parallel {
             config.concurrency = parallel;
         }
         if let Some(silence) = options.read_timeout {
             // Before the head no byte comes either.
             config.head_timeout_ms = u64::try_from(silence.as_millis()).unwrap_or(u64::MAX);
+        }
+        for change in self.changes {
+            change(&mut config);
         }
         config.trusted_realms = TrustedRealms::default();
         for trusted in &options.trusted_realms {
