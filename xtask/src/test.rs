@@ -9,7 +9,7 @@ use ocirepo_e2e::{scratch, synthetic};
 use crate::report::{Failure, Outcome, Report};
 use crate::run::{cargo, lab_dir, root, run, run_tests, target_dir};
 use crate::totals::Totals;
-use crate::{check, npm, package, setup};
+use crate::{capi, check, hosts, npm, package, setup};
 
 /// Optimised, but without the link-time optimisation of a release, which takes minutes.
 pub(crate) const PROFILE: &str = "e2e";
@@ -26,6 +26,8 @@ pub(crate) fn everything(report: &mut Report) {
     check::all(report);
     plain(report);
     if ready {
+        hosts::all(report, None);
+        capi::tests(report);
         report.tests("conformance of docker-registry", conformance);
         end_to_end(report, None);
         package::of(report, &program());
