@@ -237,6 +237,7 @@ fn report(copied: &Copied, from: &str, to: &str, global: &Global) -> Result<(), 
                 "present": blobs.present,
             },
             "tags": copied.tags,
+            "unmarked": copied.unmarked,
         }))?;
     } else {
         out.line(format!("{from} copied to {to}"))?;
@@ -258,5 +259,11 @@ fn report(copied: &Copied, from: &str, to: &str, global: &Global) -> Result<(), 
         ))?;
     }
     out.flush()?;
+    for tag in &copied.unmarked {
+        note(
+            "warning",
+            &format!("{tag} could not be put; prune will keep the snapshot before for longer"),
+        );
+    }
     Ok(())
 }

@@ -212,9 +212,12 @@ impl Progress {
                 self.copied.tags.push(tag);
             }
         }
+        // What was asked for is done; a mark that cannot be put is no failure of it.
         for (tag, old) in std::mem::take(&mut self.roots.superseded) {
-            transfer.to.put(tag.clone().into(), old).await?;
-            self.copied.tags.push(tag);
+            match transfer.to.put(tag.clone().into(), old).await {
+                Ok(_) => self.copied.tags.push(tag),
+                Err(_) => self.copied.unmarked.push(tag),
+            }
         }
         Ok(())
     }

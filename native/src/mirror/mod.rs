@@ -40,7 +40,8 @@ pub struct Options {
     pub recheck: bool,
     /// Let the tag of the target go back to a snapshot that is older than what it is at.
     pub allow_rollback: bool,
-    /// The time of day, in Unix seconds: since when what the target had is superseded.
+    /// The time of day, in Unix seconds: since when what the target had is superseded. At
+    /// 0 nothing says so.
     pub now: u64,
     /// Is told how far it is: manifests done, and manifests found so far.
     pub on_progress: Option<OnProgress>,
@@ -98,6 +99,9 @@ pub struct Copied {
     pub blobs: Blobs,
     /// The tags that were put or moved, in that order.
     pub tags: Vec<Tag>,
+    /// Tags that would say since when what the target had is superseded, and that could not
+    /// be put. Whoever prunes the target then counts from the day of that.
+    pub unmarked: Vec<Tag>,
 }
 
 /// How blobs came to the target.

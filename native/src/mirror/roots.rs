@@ -213,7 +213,7 @@ impl Roots {
 
     /// Says since when what the target has is superseded, where nobody says so.
     fn supersede(&mut self, tag: &Tag, old: Manifest, now: u64) {
-        let Some(number) = format::sequence(&old) else {
+        let Some(number) = format::sequence(&old).filter(|_| now > 0) else {
             return;
         };
         let Some(own) = tags::snapshot(tag, number, &old.digest()) else {
@@ -232,7 +232,6 @@ impl Roots {
     }
 }
 
-/// The number of a snapshot; other manifests have none.
 /// What tags of the source point at, under the names they get. Tags that are gone are left
 /// out.
 async fn resolved(

@@ -241,6 +241,27 @@ async fn what_the_target_had_is_marked_as_superseded() {
 }
 
 #[tokio::test]
+async fn a_copy_whose_mark_was_refused_is_done_and_says_so() {
+    let home = tempfile::tempdir().unwrap();
+    let (client, from, to) = (client(home.path()), strict().await, strict().await);
+    let old = publish(&mut from.registry(), NAME, 1, &[&["a-1"]]);
+    let options = || Options {
+        now: 1234,
+        ..Options::default()
+    };
+    let (source, at) = (place(&client, &from), place(&client, &to));
+    el9(&source, &at, options()).await.unwrap();
+    let new = publish(&mut from.registry(), NAME, 2, &[&["a-2"]]);
+    let mark = tags::superseded(&tag("el9"), 1, &old.digest(), 1234).unwrap();
+    let rule = Rule::new(Quirk::Status(StatusCode::FORBIDDEN));
+    to.script(rule.method(Method::PUT).path(format!("*/{mark}")));
+    let copied = el9(&source, &at, options()).await.unwrap();
+    assert_eq!(copied.unmarked, [mark]);
+    assert!(copied.tags.contains(&tag("el9")), "{copied:?}");
+    assert_eq!(tags_of(&client, &to).await[&tag("el9")], new.digest());
+}
+
+#[tokio::test]
 async fn a_target_is_not_led_back_unless_that_is_allowed() {
     let home = tempfile::tempdir().unwrap();
     let (client, from, to) = (client(home.path()), strict().await, strict().await);
