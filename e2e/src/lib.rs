@@ -15,6 +15,8 @@ pub mod certificates;
 #[cfg(feature = "lab")]
 pub mod curl;
 #[cfg(feature = "lab")]
+pub mod damage;
+#[cfg(feature = "lab")]
 pub mod disturbed;
 #[cfg(feature = "lab")]
 pub mod dnf;

@@ -82,6 +82,11 @@ impl Machine {
         self.root.join(name)
     }
 
+    /// The home of whoever runs dnf.
+    pub fn home(&self) -> PathBuf {
+        self.etc.join("home")
+    }
+
     /// Imports a key into the root's RPM database.
     ///
     /// # Errors
@@ -91,7 +96,7 @@ impl Machine {
         command.arg("--root").arg(self.root.path());
         command.arg("--import").arg(key);
         // Debian's rpm has its database in the home of whoever runs it.
-        command.env("HOME", self.etc.join("home"));
+        command.env("HOME", self.home());
         Run::of(&mut command)?.well().map(|_| ())
     }
 
@@ -112,7 +117,7 @@ impl Machine {
             ))
             .args(arguments)
             .env("LC_ALL", "C.UTF-8")
-            .env("HOME", etc("home"))
+            .env("HOME", self.home())
             .env_remove("XDG_RUNTIME_DIR")
             .env_remove("REGISTRY_AUTH_FILE")
             .envs(self.environment.iter().cloned());
@@ -145,7 +150,7 @@ impl Machine {
             .arg(self.etc.join("repos"))
             .args(arguments)
             .env("LC_ALL", "C.UTF-8")
-            .env("HOME", self.etc.join("home"));
+            .env("HOME", self.home());
         Run::of(&mut command)
     }
 

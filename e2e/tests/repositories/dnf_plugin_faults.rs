@@ -2,12 +2,12 @@
 //! can be tried again, and gets it soon.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use ocirepo_e2e::damage;
 use ocirepo_e2e::faults::{Fault, How, Stream, too_many_requests};
 use ocirepo_e2e::plugin::Machine;
 use ocirepo_e2e::process::Run;
@@ -241,23 +241,34 @@ fn tokens_that_expire_in_the_middle_are_renewed() {
     assert!(refused >= 2, "no token expired: {requests:?}");
 }
 
-/// dnf where there is little room for what the bridge keeps: a file system of its own for that,
-/// in a mount namespace of its own.
-fn with_little_room(machine: &Machine, kilobytes: u32, arguments: &[&str]) -> Run {
+#[test]
+fn a_cache_that_was_changed_by_hand_costs_another_fetch() {
+    let world = published(Protection::Open);
+    let proxy = behind(&world, |_, _| None);
+    let machine = machine(&proxy, "");
+    // There, the bridge has nobody else to run as, and so the cache of who runs dnf.
+    let dnf = |arguments: &[&str]| {
+        let run = with_mounts(&machine, "true", arguments);
+        assert!(run.ok, "{run}");
+    };
+    dnf(&["install", "--downloadonly", AWKWARD, "hello-lab"]);
+    let content = machine.home().join(".cache/ocirepo/content");
+    let damaged = damage::every_file(&content).expect("a cache");
+    // Metadata, its signature and the packages.
+    assert!(damaged > 4, "{damaged}");
+    dnf(&["clean", "all"]);
+    dnf(&["install", AWKWARD, "hello-lab"]);
+    for package in ["hello-lab", AWKWARD] {
+        let expected = sample().packages().iter().find(|all| all.name == package);
+        let expected = expected.map(|all| format!("{}\n", all.content));
+        assert_eq!(machine.installed(package), expected);
+    }
+}
+
+/// dnf in a mount namespace of its own, after a script has mounted something there.
+fn with_mounts(machine: &Machine, mounts: &str, arguments: &[&str]) -> Run {
     let dnf = machine.command(arguments);
-    let home = dnf
-        .get_envs()
-        .find(|(name, _)| *name == "HOME")
-        .and_then(|(_, value)| value)
-        .expect("a home");
-    let cache = Path::new(home).join(".cache");
-    fs::create_dir_all(&cache).expect("a cache");
-    let script = format!(
-        "for d in /var/tmp '{}'; do \
-            mount -t tmpfs -o mode=1777,size={kilobytes}k tmpfs \"$d\" || exit 99; \
-         done; exec \"$@\"",
-        cache.display()
-    );
+    let script = format!("{{ {mounts}; }} || exit 99; exec \"$@\"");
     let mut command = Command::new("unshare");
     command.args(["--map-root-user", "--mount", "sh", "-c", &script, "sh"]);
     // Whoever is not root becomes root once.
@@ -277,6 +288,15 @@ fn with_little_room(machine: &Machine, kilobytes: u32, arguments: &[&str]) -> Ru
     let run = Run::of(&mut command).expect("dnf");
     assert!(start.elapsed() < LIMIT && run.code != Some(99), "{run}");
     run
+}
+
+/// dnf where there is little room for what the bridge keeps: a file system of its own for that.
+fn with_little_room(machine: &Machine, kilobytes: u32, arguments: &[&str]) -> Run {
+    let cache = machine.home().join(".cache");
+    fs::create_dir_all(&cache).expect("a cache");
+    let mount = format!("mount -t tmpfs -o mode=1777,size={kilobytes}k tmpfs");
+    let mounts = format!("{mount} /var/tmp && {mount} '{}'", cache.display());
+    with_mounts(machine, &mounts, arguments)
 }
 
 #[test]

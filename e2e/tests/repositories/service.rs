@@ -8,6 +8,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use ocirepo_e2e::curl::curl;
+use ocirepo_e2e::damage;
 use ocirepo_e2e::plugin::{Machine, program};
 use ocirepo_e2e::process::{Run, free_address};
 use ocirepo_e2e::program::Bridge;
@@ -129,6 +130,34 @@ fn an_outage_is_served_from_the_cache_with_its_age_and_everything_is_counted() {
     assert_eq!(
         (&first["whole"], &first["peer"]),
         (&true.into(), &"127.0.0.1".into())
+    );
+}
+
+#[test]
+fn a_cache_that_was_changed_under_a_running_bridge_is_not_served() {
+    let world = published(Protection::Open);
+    let bridge = world
+        .program
+        .serve(&[&world.location(REFERENCE)])
+        .expect("a bridge");
+    let metadata = repomd(&bridge, &world);
+    let read = |what: &str| {
+        let to = world.program.path("read");
+        curl(["--output", &to.to_string_lossy(), what]).expect("an answer");
+        fs::read(to).expect("a file")
+    };
+    let files = sample().files().expect("files");
+    let package = files.iter().find(|file| file.ends_with(".rpm")).unwrap();
+    let base = metadata.strip_suffix("repodata/repomd.xml").unwrap();
+    let package = format!("{base}{package}");
+    let right = (read(&metadata), read(&package));
+    let content = world.program.path("cache/ocirepo/content");
+    let damaged = damage::every_file(&content).expect("a cache");
+    assert!(damaged > 1, "{damaged}");
+    assert!(
+        (read(&metadata), read(&package)) == right,
+        "{}",
+        bridge.log()
     );
 }
 

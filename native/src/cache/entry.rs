@@ -22,8 +22,7 @@ pub struct CacheEntry {
     digest: Digest,
     file: File,
     path: PathBuf,
-    size: u64,
-    written: Option<SystemTime>,
+    stamp: Stamp,
 }
 
 impl CacheEntry {
@@ -33,8 +32,7 @@ impl CacheEntry {
             .map_err(|error| Error::io("look at", &path, error))?;
         Ok(Self {
             digest,
-            size: metadata.len(),
-            written: metadata.modified().ok(),
+            stamp: Stamp::of(&metadata),
             file,
             path,
         })
@@ -47,7 +45,7 @@ impl CacheEntry {
 
     /// Its size in bytes.
     pub fn size(&self) -> u64 {
-        self.size
+        self.stamp.size
     }
 
     /// The file, to read from or to clone the handle of.
@@ -65,8 +63,9 @@ impl CacheEntry {
     /// # Errors
     /// When it has more than `cap` bytes, or the disk fails.
     pub fn read(mut self, cap: u64) -> Result<Vec<u8>> {
-        if self.size > cap {
-            let message = format!("{} bytes, and at most {cap} were asked for", self.size);
+        let size = self.size();
+        if size > cap {
+            let message = format!("{size} bytes, and at most {cap} were asked for");
             return Err(self.failed("read", io::Error::other(message)));
         }
         let mut content = Vec::new();
@@ -77,10 +76,7 @@ impl CacheEntry {
     }
 
     pub(super) fn stamp(&self) -> Stamp {
-        Stamp {
-            size: self.size,
-            written: self.written,
-        }
+        self.stamp
     }
 
     /// Hashes the file and goes back to its start.
@@ -110,9 +106,9 @@ impl CacheEntry {
             .is_ok()
             && let Ok(metadata) = self.file.metadata()
         {
-            self.written = metadata.modified().ok();
+            self.stamp = Stamp::of(&metadata);
         }
-        self.stamp()
+        self.stamp
     }
 
     pub(super) fn remove(&self) {

@@ -66,6 +66,26 @@ struct Inner {
 struct Stamp {
     size: u64,
     written: Option<SystemTime>,
+    /// When the system last changed anything about it, in seconds and nanoseconds. Nobody
+    /// can set that back, as they can the time of writing. 0 where systems do not tell.
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(metadata: &fs::Metadata) -> Self {
+        #[cfg(unix)]
+        let changed = {
+            use std::os::unix::fs::MetadataExt as _;
+            (metadata.ctime(), metadata.ctime_nsec())
+        };
+        #[cfg(not(unix))]
+        let changed = (0, 0);
+        Self {
+            size: metadata.len(),
+            written: metadata.modified().ok(),
+            changed,
+        }
+    }
 }
 
 impl Cache {
