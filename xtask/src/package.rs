@@ -3,6 +3,8 @@
 //! They are made by the distributions' own tools from one tree of files, which is the same but
 //! for the place of the plugin.
 
+mod tried;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -83,18 +85,26 @@ pub(crate) fn of(report: &mut Report, built: &Path) {
     report.step("package: bill of materials", || {
         supply::bill(built, &to.join(BILL))
     });
+    let mut packages = Vec::new();
     report.step("package: .deb", || {
         let package = deb(built, &to)?;
-        try_deb(&package, &to.join("root-deb"))?;
+        tried::unpacked_deb(&package, &to.join("root-deb"))?;
         println!("    {}", package.display());
+        packages.push((".deb", package, tried::DEB));
         Ok(Outcome::Done)
     });
     report.step("package: .rpm", || {
         let package = rpm(built, &to)?;
-        try_rpm(&package, &to.join("root-rpm"))?;
+        tried::unpacked_rpm(&package, &to.join("root-rpm"))?;
         println!("    {}", package.display());
+        packages.push((".rpm", package, tried::RPM));
         Ok(Outcome::Done)
     });
+    for (kind, package, what) in packages {
+        report.step(&format!("package: {kind} installed and removed"), || {
+            tried::installed(&package, what)
+        });
+    }
 }
 
 /// `VERSION` of `ocirepo VERSION`.
@@ -161,6 +171,7 @@ fn deb(built: &Path, to: &Path) -> Result<PathBuf, Failure> {
         before_removal()
     );
     write(&tree.join("DEBIAN/prerm"), &before, 0o755)?;
+    write(&tree.join("DEBIAN/postrm"), AFTER_PURGE, 0o755)?;
     let package = to.join(format!("ocirepo_{version}_{architecture}.deb"));
     let (from, into) = (tree.to_string_lossy(), package.to_string_lossy());
     run(&mut program(
@@ -238,81 +249,16 @@ fn before_removal() -> &'static str {
      fi\n"
 }
 
+/// Removes what the program wrote. The user stays, as files elsewhere may be its.
+const AFTER_PURGE: &str = "#!/bin/sh\nset -e\n[ \"$1\" = purge ] || exit 0\n\
+     rm -rf /var/cache/ocirepo /var/lib/ocirepo\n";
+
 /// Does something to the name of the plugin in every directory where a dnf looks for plugins.
 fn links(what: &str, plugin: &str) -> String {
     format!(
         "for directory in /usr/lib/python3*/site-packages/dnf-plugins; do\n\
          \x20   [ ! -d \"$directory\" ] || {what} {plugin} \"$directory/ocirepo.py\"\ndone\n"
     )
-}
-
-/// Unpacks the package and looks at what is there.
-fn try_deb(package: &Path, clean: &Path) -> Result<(), Failure> {
-    anew(clean)?;
-    let (from, to) = (package.to_string_lossy(), clean.to_string_lossy());
-    run(&mut program("dpkg-deb", ["--extract", &from, &to]))?;
-    tried(clean, DEBIAN_PLUGINS)
-}
-
-/// Installs the package into an empty root, and lets rpm verify it.
-fn try_rpm(package: &Path, clean: &Path) -> Result<(), Failure> {
-    anew(clean)?;
-    let (from, to) = (package.to_string_lossy(), clean.to_string_lossy());
-    let install = [
-        "--root",
-        &to,
-        "--dbpath",
-        "/var/lib/rpm",
-        "--install",
-        "--nodeps",
-        "--noscripts",
-    ];
-    let who = output(&mut program("id", ["-u"]))?;
-    if who.trim() == "0" {
-        run(program("rpm", install).arg(&*from))?;
-        let verify = [
-            "--root",
-            &to,
-            "--dbpath",
-            "/var/lib/rpm",
-            "--verify",
-            "--nodeps",
-        ];
-        // The owners are names that an empty root does not know.
-        run(program("rpm", verify).args(["--nouser", "--nogroup", "ocirepo"]))?;
-    } else {
-        let unpack = format!("rpm2cpio '{from}' | (cd '{to}' && cpio --quiet -idm)");
-        run(&mut program("sh", ["-c", &unpack]))?;
-    }
-    tried(clean, PLUGINS)
-}
-
-/// Runs what was installed.
-fn tried(clean: &Path, plugins: &str) -> Result<(), Failure> {
-    let installed = clean.join("usr/bin/ocirepo");
-    run(program(&installed.to_string_lossy(), ["serve", "--help"])
-        .stdout(std::process::Stdio::null()))?;
-    let plugin = clean.join(plugins).join("ocirepo.py");
-    let parse = "import ast, sys; ast.parse(open(sys.argv[1]).read())";
-    run(&mut program(
-        "python3",
-        ["-c", parse, &plugin.to_string_lossy()],
-    ))?;
-    for file in [
-        "usr/share/man/man1/ocirepo.1",
-        "usr/share/man/man1/ocirepo-serve.1",
-    ] {
-        let page = clean.join(file);
-        if !page.is_file() {
-            return Err(format!("there is no {}", page.display()));
-        }
-    }
-    let users = clean.join("usr/lib/sysusers.d/ocirepo.conf");
-    let root = format!("--root={}", clean.display());
-    run(&mut program(
-        "systemd-sysusers",
-        ["--dry-run", &root, &users.to_string_lossy()],
-    ))
 }
 
 fn anew(path: &Path) -> Result<(), Failure> {
