@@ -25,6 +25,8 @@ pub mod faults;
 #[cfg(feature = "lab")]
 pub mod nginx;
 #[cfg(feature = "lab")]
+pub mod pages;
+#[cfg(feature = "lab")]
 pub mod plugin;
 #[cfg(feature = "lab")]
 pub mod program;

@@ -70,8 +70,16 @@ impl Nginx {
     }
 
     fn start(listen: &str, server: &str) -> io::Result<Nginx> {
+        Nginx::at(free_address()?, listen, server)
+    }
+
+    /// Serves at an address what its configuration says: words behind the address, and the
+    /// inside of the `server` block.
+    ///
+    /// # Errors
+    /// When it does not start; with the end of its log.
+    pub fn at(address: SocketAddr, listen: &str, server: &str) -> io::Result<Nginx> {
         let directory = Scratch::new("nginx")?;
-        let address = free_address()?;
         let path = directory.path().display();
         // One process: killing it leaves no worker behind.
         let configuration = format!(

@@ -64,9 +64,35 @@ impl DockerRegistry {
     /// # Errors
     /// When it does not start; with the end of its log.
     pub fn start_in(directory: Scratch, access: &Access) -> io::Result<DockerRegistry> {
+        Self::with_headers(directory, access, "")
+    }
+
+    /// Starts an empty registry that is open, and lets pages read it and see these header
+    /// fields.
+    ///
+    /// # Errors
+    /// When it does not start; with the end of its log.
+    pub fn for_pages(exposed: &[&str]) -> io::Result<DockerRegistry> {
+        let exposed = exposed.join(", ");
+        let headers = format!(
+            "  headers:\n    \
+               Access-Control-Allow-Origin: ['*']\n    \
+               Access-Control-Allow-Methods: ['GET, HEAD, OPTIONS']\n    \
+               Access-Control-Allow-Headers: ['Authorization, Accept, Range, If-Range']\n    \
+               Access-Control-Expose-Headers: ['{exposed}']\n"
+        );
+        Self::with_headers(Scratch::new("registry")?, &Access::Open, &headers)
+    }
+
+    /// The header fields are lines of the section `http`.
+    fn with_headers(
+        directory: Scratch,
+        access: &Access,
+        headers: &str,
+    ) -> io::Result<DockerRegistry> {
         let address = free_address()?;
         fs::write(directory.join("htpasswd"), HTPASSWD)?;
-        let configuration = configuration(access, address, directory.path());
+        let configuration = configuration(access, address, directory.path(), headers);
         fs::write(directory.join("config.yml"), configuration)?;
         let mut registry = DockerRegistry {
             server: None,
@@ -200,7 +226,7 @@ impl LoggedRequest {
     }
 }
 
-fn configuration(access: &Access, address: SocketAddr, directory: &Path) -> String {
+fn configuration(access: &Access, address: SocketAddr, directory: &Path, headers: &str) -> String {
     let directory = directory.display();
     let mut text = format!(
         "version: 0.1\n\
@@ -212,7 +238,7 @@ fn configuration(access: &Access, address: SocketAddr, directory: &Path) -> Stri
            maintenance: {{uploadpurging: {{enabled: false}}}}\n\
          http:\n  \
            addr: {address}\n  \
-           secret: lab\n"
+           secret: lab\n{headers}"
     );
     match access {
         Access::Open => {}

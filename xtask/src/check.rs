@@ -7,7 +7,7 @@ use crate::report::{Failure, Outcome, Report};
 use crate::run::{cargo, output, program, root, run, succeeds, target_dir, which};
 use crate::{capi, claims, supply, wasm};
 
-const WASM: &str = "wasm32-unknown-unknown";
+pub(crate) const WASM: &str = "wasm32-unknown-unknown";
 
 /// The crates that do no I/O. They build for every target.
 const PURE: [&str; 3] = ["ocirepo", "ocirepo-rpm", "ocirepo-registry"];
@@ -217,7 +217,7 @@ fn pure_for(target: &str) -> Result<Outcome, Failure> {
 }
 
 /// Why the standard library for a target is not to be had, after trying to install it.
-fn target_missing(target: &str) -> Option<String> {
+pub(crate) fn target_missing(target: &str) -> Option<String> {
     let installed = output(&mut program(
         "rustc",
         ["--print", "target-libdir", "--target", target],

@@ -28,7 +28,8 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   setup                 install what the lab needs: Debian packages, a Python environment, Node
-  demo [ARGS]           publish a sample repository to an embedded registry, read it back, serve it
+  demo [ARGS]           publish a sample repository to an embedded registry, read it back, serve it,
+                        and show it in a browser
   test                  every check and every test, against real servers and clients
   check                 formatting, lints, docs, dependencies, targets, packaging; no services
   e2e [FILTER]          only the end-to-end tests, those whose name contains FILTER
@@ -82,12 +83,8 @@ fn main() -> ExitCode {
         ("capi", [option, prefix]) if option == "--prefix" => capi::install(&mut report, prefix),
         ("capi-test", []) => capi::tests(&mut report),
         ("capi-header", []) => capi::rewrite_header(&mut report),
-        ("npm", []) => {
-            npm::all(&mut report);
-        }
-        ("inspector", []) => {
-            inspector::all(&mut report);
-        }
+        ("npm", []) => npm::alone(&mut report),
+        ("inspector", []) => inspector::alone(&mut report),
         ("npm-test", []) => test::npm_alone(&mut report),
         ("core-dependencies", []) => check::rewrite_core_dependencies(&mut report),
         _ => {

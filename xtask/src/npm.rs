@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::check::{WASM, target_missing};
 use crate::report::{Failure, Outcome, Report};
 use crate::run::{cargo, node_program, output, program, root, run, run_tests, target_dir, which};
+use crate::test::setup_all;
 use crate::totals::Totals;
-
-const WASM: &str = "wasm32-unknown-unknown";
 
 /// The profile of what pages load.
 const PROFILE: &str = "web";
@@ -37,21 +37,23 @@ pub(crate) fn directory() -> PathBuf {
     target_dir().join("npm/ocirepo")
 }
 
+/// The package, with what making it needs installed first.
+pub(crate) fn alone(report: &mut Report) {
+    if setup_all(report) {
+        all(report);
+    }
+}
+
 /// Compiles the modules and puts the package together.
 pub(crate) fn all(report: &mut Report) -> bool {
     report.step("npm: the package ocirepo", || {
-        build()?;
-        Ok(Outcome::Done)
+        build().map(|()| Outcome::Done)
     })
 }
 
-/// Makes the package anew, and returns where it is.
-pub(crate) fn build() -> Result<PathBuf, Failure> {
-    let mut command = cargo(["build", "--quiet", "--target", WASM, "--profile", PROFILE]);
-    for (package, ..) in MODULES {
-        command.args(["--package", package]);
-    }
-    run(&mut command)?;
+/// Makes the package anew.
+fn build() -> Result<(), Failure> {
+    compile(&MODULES.map(|(package, ..)| package))?;
     let to = directory();
     if to.exists() {
         fs::remove_dir_all(&to)
@@ -59,9 +61,7 @@ pub(crate) fn build() -> Result<PathBuf, Failure> {
     }
     for (package, folder, name) in MODULES {
         let directory = to.join(folder);
-        let file = format!("{}.wasm", package.replace('-', "_"));
-        let module = target_dir().join(WASM).join(PROFILE).join(file);
-        bindgen(&module, &directory, name)?;
+        module(package, &directory, name)?;
         // The name of the module is that of the package's own JavaScript.
         let written = directory.join(format!("{name}.js"));
         let renamed = directory.join(format!("{name}_bg.js"));
@@ -93,11 +93,26 @@ pub(crate) fn build() -> Result<PathBuf, Failure> {
             "the first module has {first} bytes, more than {MOST_FIRST}"
         ));
     }
-    Ok(to)
+    Ok(())
 }
 
-/// Makes a module for JavaScript, with the library of `wasm-bindgen`.
-fn bindgen(module: &Path, directory: &Path, name: &str) -> Result<(), Failure> {
+/// Compiles crates for pages.
+pub(crate) fn compile(packages: &[&str]) -> Result<(), Failure> {
+    if let Some(why) = target_missing(WASM) {
+        return Err(why);
+    }
+    let mut command = cargo(["build", "--quiet", "--target", WASM, "--profile", PROFILE]);
+    for package in packages {
+        command.args(["--package", package]);
+    }
+    run(&mut command)
+}
+
+/// Makes a module for JavaScript of a crate that was compiled, with the library of `wasm-bindgen`:
+/// `NAME.js` and `NAME_bg.wasm`.
+pub(crate) fn module(package: &str, directory: &Path, name: &str) -> Result<(), Failure> {
+    let file = format!("{}.wasm", package.replace('-', "_"));
+    let module = target_dir().join(WASM).join(PROFILE).join(file);
     let mut command = cargo([
         "run",
         "--quiet",
@@ -117,7 +132,7 @@ const PLACES: [(&str, Option<&str>); 3] = [
     ("a worker", Some("WASM_BINDGEN_USE_DEDICATED_WORKER")),
 ];
 
-/// Tests the host in Node, in Chromium's pages and workers, and the package, made anew,
+/// Tests the host in Node, in Chromium's pages and workers, and the package that was made
 /// against the program at this path.
 pub(crate) fn tests(report: &mut Report, ocirepo: &Path) {
     for (place, asked) in PLACES {
@@ -125,11 +140,9 @@ pub(crate) fn tests(report: &mut Report, ocirepo: &Path) {
             host(asked, totals).map(|()| Outcome::Done)
         });
     }
-    if all(report) {
-        report.tests("npm: the package against a registry", |totals| {
-            package(ocirepo, totals).map(|()| Outcome::Done)
-        });
-    }
+    report.tests("npm: the package against a registry", |totals| {
+        package(ocirepo, totals).map(|()| Outcome::Done)
+    });
 }
 
 /// The tests that are compiled to WebAssembly.

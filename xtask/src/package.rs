@@ -9,9 +9,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::inspector;
 use crate::report::{Failure, Outcome, Report};
 use crate::run::{cargo, output, program, root, run, target_dir};
 use crate::supply;
+use crate::test::setup_all;
 
 /// Where the plugin is in the `.deb`. What is in the `.rpm` is linked from the directory of the
 /// Python that is there, whose name has its version.
@@ -63,16 +65,14 @@ const SUMMARY: &str = "RPM repositories in OCI registries: publish, mirror, and 
 
 const HOMEPAGE: &str = env!("CARGO_PKG_REPOSITORY");
 
-/// Builds the program and packages it.
+/// Builds the program, with the inspector's page in it, and packages it.
 pub(crate) fn all(report: &mut Report) {
+    if !(setup_all(report) && inspector::made(report)) {
+        return;
+    }
     let built = report.step("package: the program", || {
-        run(&mut cargo([
-            "build",
-            "--release",
-            "--package",
-            "ocirepo-cli",
-        ]))?;
-        Ok(Outcome::Done)
+        let mut command = cargo(["build", "--release", "--package", "ocirepo-cli"]);
+        run(inspector::embed(&mut command)).map(|()| Outcome::Done)
     });
     if built {
         of(report, &target_dir().join("release/ocirepo"));

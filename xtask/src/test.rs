@@ -7,9 +7,9 @@ use ocirepo_e2e::registry::{Access, DockerRegistry};
 use ocirepo_e2e::{scratch, synthetic};
 
 use crate::report::{Failure, Outcome, Report};
-use crate::run::{cargo, lab_dir, root, run, run_tests, target_dir};
+use crate::run::{cargo, lab_dir, node_program, root, run, run_tests, target_dir};
 use crate::totals::Totals;
-use crate::{capi, check, hosts, npm, package, setup};
+use crate::{capi, check, hosts, inspector, npm, package, setup};
 
 /// Optimised, but without the link-time optimisation of a release, which takes minutes.
 pub(crate) const PROFILE: &str = "e2e";
@@ -20,7 +20,7 @@ const MANY: usize = 5_000;
 /// Real repositories to read, if they are kept beside the checkout.
 const REAL_DATA: &str = "../shared/data/rpm-md";
 
-/// Setup, checks, unit tests, conformance, real data, end to end.
+/// Setup, checks, unit tests, conformance, real data, the inspector, end to end, packages.
 pub(crate) fn everything(report: &mut Report) {
     let ready = setup_all(report);
     check::all(report);
@@ -29,14 +29,16 @@ pub(crate) fn everything(report: &mut Report) {
         hosts::all(report, None);
         capi::tests(report);
         report.tests("conformance of docker-registry", conformance);
-        end_to_end(report, None);
+        let page = inspector::all(report);
+        end_to_end(report, None, page);
+        npm::tests(report, &program());
         package::of(report, &program());
     }
 }
 
 /// The tests of the JavaScript package.
 pub(crate) fn npm_alone(report: &mut Report) {
-    if setup_all(report) {
+    if setup_all(report) && npm::all(report) {
         report.step("build the program", || build_programs().map(done));
         npm::tests(report, &program());
     }
@@ -45,7 +47,8 @@ pub(crate) fn npm_alone(report: &mut Report) {
 /// The end-to-end tests, those whose name contains the filter.
 pub(crate) fn e2e_alone(report: &mut Report, filter: Option<&str>) {
     if setup_all(report) {
-        end_to_end(report, filter);
+        let page = inspector::made(report);
+        end_to_end(report, filter, page);
     }
 }
 
@@ -114,8 +117,10 @@ fn plain(report: &mut Report) {
     });
 }
 
-fn end_to_end(report: &mut Report, filter: Option<&str>) {
+/// Without the page, what is tested of it fails, and says so.
+fn end_to_end(report: &mut Report, filter: Option<&str>, page: bool) {
     report.tests("end to end", |totals| {
+        inspector::install("e2e/inspector")?;
         build_programs()?;
         // A repository that is as large as those people have, for as often as it is read.
         let many = synthetic::make(&lab_dir(), MANY)
@@ -127,6 +132,9 @@ fn end_to_end(report: &mut Report, filter: Option<&str>) {
             command.args(["--", filter]);
         }
         command.env("OCIREPO_LAB_SYNTHETIC", many.packages);
+        if page {
+            command.env(inspector::VARIABLE, inspector::directory());
+        }
         run_tests(lab_environment(&mut command), totals).map(done)
     });
 }
@@ -137,10 +145,12 @@ pub(crate) fn program() -> PathBuf {
 }
 
 /// Builds the program, and the helpers of the bench with it: together, so that both are built with
-/// the same features of what they share, once.
+/// the same features of what they share, once. The page is in the program, where it was made.
 pub(crate) fn build_programs() -> Result<(), Failure> {
     let build = ["build", "--quiet", "--profile", PROFILE];
-    run(cargo(build).args(["--package", "ocirepo-cli", "--package", "ocirepo-benches"]))
+    let mut command = cargo(build);
+    command.args(["--package", "ocirepo-cli", "--package", "ocirepo-benches"]);
+    run(inspector::embed(&mut command))
 }
 
 fn lab_environment(command: &mut Command) -> &mut Command {
@@ -149,4 +159,5 @@ fn lab_environment(command: &mut Command) -> &mut Command {
         .env("OCIREPO_LAB_PYTHON", setup::python_dir().join("bin/python"))
         .env("OCIREPO_LAB_ZYPPER", setup::zypper())
         .env("OCIREPO_LAB_DIR", lab_dir())
+        .env("OCIREPO_LAB_NODE", node_program("node", []).get_program())
 }

@@ -136,4 +136,5 @@ fn the_demonstration_ends_well() {
     let run = world.run(&["demo", "--once"]).expect("demo");
     assert!(run.ok, "{run}");
     assert!(run.says("oci://"), "{run}");
+    assert!(run.says("the inspector shows it at"), "{run}");
 }
