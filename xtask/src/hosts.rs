@@ -3,6 +3,7 @@
 use crate::capi;
 use crate::report::{Failure, Outcome, Report};
 use crate::run::{cargo, run, run_tests, target_dir};
+use crate::setup::python_dir;
 use crate::test::{PROFILE, setup_all};
 use crate::totals::Totals;
 
@@ -10,6 +11,9 @@ const SCENARIOS: &str = "tests/hosts";
 
 /// Where it is written which host passes what.
 const TABLE: &str = "docs/hosts.md";
+
+/// The host in Python.
+const PYTHON: &str = "examples/python-asyncio/suite.py";
 
 /// Hosts in Rust: their name, the package and the program in it.
 const RUST: [(&str, &str, &str); 3] = [
@@ -58,6 +62,11 @@ fn suite(totals: &mut Totals, only: Option<&str>) -> Result<Outcome, Failure> {
         let path = capi::make_host(name, &prefix, &lib, &[])?.join("oci-suite");
         command.arg(format!("{name}={}", path.display()));
     }
+    // It takes longer to start than to play, so one process plays all; without its bytecode,
+    // for which there is no place but beside the source.
+    let python = python_dir().join("bin/python");
+    command.arg(format!("+python-asyncio={} -B {PYTHON}", python.display()));
+    command.env("PKG_CONFIG_PATH", lib.join("pkgconfig"));
     run_tests(command.env("LD_LIBRARY_PATH", lib), totals)?;
     Ok(Outcome::Done)
 }

@@ -65,8 +65,8 @@ const NEEDED: &[(Needed, &str)] = &[
     ),
 ];
 
-/// What `pip` installs: the version every test was seen to pass with.
-const PYTHON: &[&str] = &["oras==0.2.43"];
+/// What `pip` installs: the versions every test was seen to pass with.
+const PYTHON: &[&str] = &["oras==0.2.43", "cffi==2.1.1", "aiohttp==3.14.5"];
 
 /// The oldest Node that the packages for browsers promise to run with.
 const OLDEST_NODE: u32 = 20;
