@@ -59,7 +59,7 @@ impl<'a> ReferenceRef<'a> {
             Ok(()) => Self::after(first, rest, first.len() + 1),
             // Docker's grammar has the registry optional, and what is no host may yet
             // be a component: `foo_bar.com/name` is a name in no registry.
-            Err(_) if grammar::component(first).is_ok() => Self::after("", text, 0),
+            Err(_) if grammar::component(first, 0).is_ok() => Self::after("", text, 0),
             Err(_) if text.contains("://") => Err(whole(Problem::HasScheme)),
             Err(fault) => Err(fault.within(Part::Registry, 0)),
         }
@@ -75,7 +75,8 @@ impl<'a> ReferenceRef<'a> {
             LEGACY_REGISTRY => DEFAULT_REGISTRY,
             other => other,
         };
-        let end = text.find([':', '@']).unwrap_or(text.len());
+        let selects = |byte| matches!(byte, b':' | b'@');
+        let end = text.bytes().position(selects).unwrap_or(text.len());
         let (path, selectors) = text.split_at_checked(end).unwrap_or((text, ""));
         let official = registry == DEFAULT_REGISTRY && !path.contains('/');
         let implied = if official { OFFICIAL.len() } else { 0 };
@@ -215,7 +216,10 @@ impl fmt::Display for Familiar<'_> {
 /// Whether what comes before the first slash is a registry and not a namespace of
 /// Docker Hub.
 fn names_a_registry(first: &str) -> bool {
-    first == "localhost" || first.contains(['.', ':']) || first.contains(char::is_uppercase)
+    let decides = |byte| matches!(byte, b'.' | b':' | b'A'..=b'Z');
+    first == "localhost"
+        || first.bytes().any(decides)
+        || (!first.is_ascii() && first.contains(char::is_uppercase))
 }
 
 pub(super) fn whole(problem: Problem) -> ReferenceError {

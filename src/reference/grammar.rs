@@ -43,38 +43,30 @@ fn domain_name(text: &str) -> Result<(), Fault> {
     if text.is_empty() {
         return Fault::new(0, Problem::RegistryEmpty);
     }
+    let bytes = text.as_bytes();
     let mut start = 0;
-    for label in text.split('.') {
-        if let Some((at, c)) = label
-            .char_indices()
-            .find(|(_, c)| !c.is_ascii_alphanumeric() && *c != '-')
-        {
-            return Fault::new(start + at, Problem::RegistryChar(c));
+    loop {
+        let end = start + run(bytes, start, LETTER | DIGIT | HYPHEN);
+        let label = bytes.get(start..end).unwrap_or_default();
+        if bytes.get(end).is_some_and(|b| *b != b'.') {
+            return Fault::new(end, Problem::RegistryChar(char_at(text, end)));
         }
-        if label.is_empty() {
-            return Fault::new(start, Problem::RegistryLabel);
+        match label {
+            [] => return Fault::new(start, Problem::RegistryLabel),
+            [b'-', ..] => return Fault::new(start, Problem::RegistryHyphen),
+            [.., b'-'] => return Fault::new(end - 1, Problem::RegistryHyphen),
+            _ if end == bytes.len() => return Ok(()),
+            _ => start = end + 1,
         }
-        if label.starts_with('-') {
-            return Fault::new(start, Problem::RegistryHyphen);
-        }
-        if label.ends_with('-') {
-            return Fault::new(start + label.len() - 1, Problem::RegistryHyphen);
-        }
-        start += label.len() + 1;
     }
-    Ok(())
 }
 
 /// Path components, separated by slashes. `implied` bytes are part of the name but not
 /// of the text.
 pub(super) fn name(text: &str, implied: usize) -> Result<(), Fault> {
-    let mut start = 0;
-    for text in text.split('/') {
-        component(text).map_err(|fault| Fault {
-            at: start + fault.at,
-            ..fault
-        })?;
-        start += text.len() + 1;
+    let mut end = component(text, 0)?;
+    while end < text.len() {
+        end = component(text, end + 1)?;
     }
     let length = implied + text.len();
     if length > NAME_MAX {
@@ -83,47 +75,85 @@ pub(super) fn name(text: &str, implied: usize) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Runs of lower-case letters and digits, with a separator between two of them.
-pub(super) fn component(text: &str) -> Result<(), Fault> {
+/// Runs of lower-case letters and digits, with a separator between two of them, from `start` to
+/// the slash or the end of the text that is returned.
+pub(super) fn component(text: &str, start: usize) -> Result<usize, Fault> {
     let bytes = text.as_bytes();
-    let mut at = 0;
+    let mut at = start;
     loop {
-        let run = (bytes.iter().skip(at))
-            .take_while(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-            .count();
-        // Everything before `at` is ASCII, so the rest begins at a character.
-        let rest = text.get(at + run..).unwrap_or_default();
-        let mut next = rest.chars();
+        let run = run(bytes, at, LOWER | DIGIT);
         at += run;
-        let separator = match (next.next(), next.next()) {
-            (None, _) if text.is_empty() => return Fault::new(0, Problem::ComponentEmpty),
-            (None, _) if run == 0 => return Fault::new(at - 1, Problem::Separator),
-            (None, _) => return Ok(()),
-            (Some('.' | '_' | '-'), _) if run == 0 => return Fault::new(at, Problem::Separator),
-            (Some('_'), Some('_')) => 2,
-            (Some('.' | '_'), _) => 1,
-            (Some('-'), _) => rest.bytes().take_while(|b| *b == b'-').count(),
-            (Some(c), _) if c.is_uppercase() => return Fault::new(at, Problem::Upper(c)),
-            (Some(c), _) => return Fault::new(at, Problem::NameChar(c)),
+        at += match bytes.get(at) {
+            None | Some(b'/') if at == start => return Fault::new(at, Problem::ComponentEmpty),
+            None | Some(b'/') if run == 0 => return Fault::new(at - 1, Problem::Separator),
+            None | Some(b'/') => return Ok(at),
+            Some(b'.' | b'_' | b'-') if run == 0 => return Fault::new(at, Problem::Separator),
+            Some(b'_') if bytes.get(at + 1) == Some(&b'_') => 2,
+            Some(b'.' | b'_') => 1,
+            Some(b'-') => self::run(bytes, at, HYPHEN),
+            Some(_) => {
+                return match char_at(text, at) {
+                    c if c.is_uppercase() => Fault::new(at, Problem::Upper(c)),
+                    c => Fault::new(at, Problem::NameChar(c)),
+                };
+            }
         };
-        at += separator;
     }
 }
 
 /// `[\w][\w.-]{0,127}`, in ASCII.
 pub(super) fn tag(text: &str) -> Result<(), Fault> {
-    for (at, c) in text.char_indices() {
-        let word = c.is_ascii_alphanumeric() || c == '_';
-        if at == 0 && !word {
-            return Fault::new(at, Problem::TagStart(c));
-        }
-        if !word && c != '.' && c != '-' {
-            return Fault::new(at, Problem::TagChar(c));
-        }
-    }
+    let bytes = text.as_bytes();
+    let legal = match run(bytes, 0, LETTER | DIGIT | UNDERSCORE) {
+        0 => 0,
+        _ => run(bytes, 0, LETTER | DIGIT | UNDERSCORE | DOT | HYPHEN),
+    };
     match text.len() {
         0 => Fault::new(0, Problem::TagEmpty),
+        _ if legal == 0 => Fault::new(0, Problem::TagStart(char_at(text, 0))),
+        length if legal < length => Fault::new(legal, Problem::TagChar(char_at(text, legal))),
         1..=TAG_MAX => Ok(()),
         length => Fault::new(TAG_MAX, Problem::TagTooLong(length)),
     }
+}
+
+// What a byte is, one bit each: a reference is parsed for every line of a log and every entry of
+// a configuration, so each of its bytes is looked at once, and looked up.
+const LOWER: u8 = 1;
+const UPPER: u8 = 1 << 1;
+const LETTER: u8 = LOWER | UPPER;
+const DIGIT: u8 = 1 << 2;
+const HYPHEN: u8 = 1 << 3;
+const UNDERSCORE: u8 = 1 << 4;
+const DOT: u8 = 1 << 5;
+
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0_u8;
+    // All of these are ASCII.
+    while byte < 0x80 {
+        classes[byte as usize] = match byte {
+            b'a'..=b'z' => LOWER,
+            b'A'..=b'Z' => UPPER,
+            b'0'..=b'9' => DIGIT,
+            b'-' => HYPHEN,
+            b'_' => UNDERSCORE,
+            b'.' => DOT,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+/// How many bytes from `start` on are of one of the classes.
+fn run(bytes: &[u8], start: usize, classes: u8) -> usize {
+    let of = |byte: &&u8| CLASSES[usize::from(**byte)] & classes != 0;
+    bytes.iter().skip(start).take_while(of).count()
+}
+
+/// The character that begins where a run of ASCII ended.
+fn char_at(text: &str, at: usize) -> char {
+    let mut rest = text.get(at..).unwrap_or_default().chars();
+    rest.next().unwrap_or(char::REPLACEMENT_CHARACTER)
 }
