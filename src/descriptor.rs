@@ -1,7 +1,6 @@
 //! Descriptors: what is where, how big it is and what it hashes to
 //! (image-spec, `descriptor.md`).
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use base64::Engine as _;
@@ -11,6 +10,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::annotations::Annotations;
 use crate::digest::Digest;
 use crate::json::{keep, once};
 use crate::media_type;
@@ -32,7 +32,7 @@ pub struct Descriptor {
     /// Other places the content may be had from. Credentials are never sent there.
     pub urls: Vec<String>,
     /// Annotations, by key.
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: Annotations,
     /// The content itself, embedded, as it came; [`Descriptor::embedded`] checks it.
     pub data: Option<Vec<u8>>,
     /// Platform of the image, for descriptors inside an index.
@@ -51,7 +51,7 @@ impl Descriptor {
             digest,
             size,
             urls: Vec::new(),
-            annotations: BTreeMap::new(),
+            annotations: Annotations::new(),
             data: None,
             platform: None,
             artifact_type: None,
@@ -74,14 +74,14 @@ impl Descriptor {
     }
 
     /// Adds an annotation.
-    pub fn annotate(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.annotations.insert(key.into(), value.into());
+    pub fn annotate(mut self, key: impl AsRef<str>, value: impl Into<Box<str>>) -> Self {
+        self.annotations.insert(key, value);
         self
     }
 
     /// An annotation's value.
     pub fn annotation(&self, key: &str) -> Option<&str> {
-        self.annotations.get(key).map(String::as_str)
+        self.annotations.get(key)
     }
 
     /// The content, when it is embedded: an error unless it has the declared size and
@@ -213,7 +213,7 @@ impl<'de> Visitor<'de> for DescriptorVisitor {
         let mut digest = None;
         let mut size = None;
         let mut urls: Option<Option<Vec<String>>> = None;
-        let mut annotations: Option<Option<BTreeMap<String, String>>> = None;
+        let mut annotations: Option<Option<Annotations>> = None;
         let mut data: Option<Option<Base64>> = None;
         let mut platform: Option<Option<Box<Platform>>> = None;
         let mut artifact_type: Option<Option<String>> = None;

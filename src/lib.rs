@@ -71,6 +71,7 @@
 //!   size, everything collected has a cap, and every operation ends.
 //! - The same inputs with the same seed give the same outputs.
 
+pub mod annotations;
 pub mod auth;
 pub mod capabilities;
 pub mod clock;

@@ -20,10 +20,10 @@ mod image;
 mod index;
 mod parse;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::OnceLock;
 
+use crate::annotations::Annotations;
 use crate::descriptor::Descriptor;
 use crate::digest::{Algorithm, Digest};
 
@@ -168,7 +168,7 @@ impl Manifest {
     }
 
     /// The annotations of the manifest itself.
-    pub fn annotations(&self) -> &BTreeMap<String, String> {
+    pub fn annotations(&self) -> &Annotations {
         match &self.body {
             Body::Image(image) => &image.annotations,
             Body::Index(index) => &index.annotations,

@@ -1,5 +1,6 @@
 //! What comes of operations, as a tagged union.
 
+use ocirepo::annotations::Annotations;
 use ocirepo::digest::Digest;
 use ocirepo::error::RegistryError;
 use ocirepo::operation::{Blob, BlobCopy, PushedBlob, Unverified};
@@ -508,10 +509,7 @@ pub(crate) fn descriptor(from: &Descriptor, store: &mut Store) -> ocirepo_descri
     }
 }
 
-fn annotations(
-    from: &std::collections::BTreeMap<String, String>,
-    store: &mut Store,
-) -> (*const ocirepo_pair, usize) {
+fn annotations(from: &Annotations, store: &mut Store) -> (*const ocirepo_pair, usize) {
     let list: Vec<ocirepo_pair> = from
         .iter()
         .map(|(key, value)| ocirepo_pair {

@@ -1,12 +1,11 @@
 //! Image manifests: OCI's and Docker's schema 2.
 
-use std::collections::BTreeMap;
-
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::{Body, Manifest};
+use crate::annotations::Annotations;
 use crate::descriptor::Descriptor;
 use crate::media_type;
 
@@ -24,7 +23,7 @@ pub struct ImageManifest {
     /// The manifest this one is about.
     pub subject: Option<Descriptor>,
     /// Annotations, by key.
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: Annotations,
     /// Fields this crate gives no meaning to, kept for whoever does.
     pub unknown: Map<String, Value>,
 }
@@ -38,7 +37,7 @@ impl ImageManifest {
             config,
             layers: Vec::new(),
             subject: None,
-            annotations: BTreeMap::new(),
+            annotations: Annotations::new(),
             unknown: Map::new(),
         }
     }
@@ -66,8 +65,8 @@ impl ImageManifest {
     }
 
     /// Adds an annotation.
-    pub fn annotate(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.annotations.insert(key.into(), value.into());
+    pub fn annotate(mut self, key: impl AsRef<str>, value: impl Into<Box<str>>) -> Self {
+        self.annotations.insert(key, value);
         self
     }
 

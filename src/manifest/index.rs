@@ -1,12 +1,11 @@
 //! Lists of manifests: OCI indexes and Docker manifest lists.
 
-use std::collections::BTreeMap;
-
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::{Body, Manifest};
+use crate::annotations::Annotations;
 use crate::descriptor::Descriptor;
 use crate::media_type;
 use crate::platform::Platform;
@@ -23,7 +22,7 @@ pub struct ImageIndex {
     /// The manifest this one is about.
     pub subject: Option<Descriptor>,
     /// Annotations, by key.
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: Annotations,
     /// Fields this crate gives no meaning to, kept for whoever does.
     pub unknown: Map<String, Value>,
 }
@@ -36,7 +35,7 @@ impl ImageIndex {
             artifact_type: None,
             manifests: Vec::new(),
             subject: None,
-            annotations: BTreeMap::new(),
+            annotations: Annotations::new(),
             unknown: Map::new(),
         }
     }
@@ -54,8 +53,8 @@ impl ImageIndex {
     }
 
     /// Adds an annotation.
-    pub fn annotate(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.annotations.insert(key.into(), value.into());
+    pub fn annotate(mut self, key: impl AsRef<str>, value: impl Into<Box<str>>) -> Self {
+        self.annotations.insert(key, value);
         self
     }
 

@@ -1,6 +1,5 @@
 //! Reading a manifest and finding out what it is.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{MapAccess, Visitor};
@@ -8,6 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::{Body, ImageIndex, ImageManifest};
+use crate::annotations::Annotations;
 use crate::descriptor::Descriptor;
 use crate::json::{keep, once};
 use crate::media_type;
@@ -127,7 +127,7 @@ struct Document {
     layers: Option<Vec<Descriptor>>,
     manifests: Option<Vec<Descriptor>>,
     subject: Option<Descriptor>,
-    annotations: BTreeMap<String, String>,
+    annotations: Annotations,
     unknown: Map<String, Value>,
 }
 

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use js_sys::{Function, Object, Promise, Uint8Array};
+use ocirepo::annotations::Annotations;
 use ocirepo::auth::credentials::Credentials;
 use ocirepo::capabilities::Capabilities;
 use ocirepo::descriptor::Descriptor;
@@ -366,7 +367,7 @@ pub(crate) fn manifest(manifest: &Manifest) -> JsValue {
         manifests: &'a [Descriptor],
         #[serde(skip_serializing_if = "Option::is_none")]
         subject: Option<&'a Descriptor>,
-        annotations: &'a std::collections::BTreeMap<String, String>,
+        annotations: &'a Annotations,
     }
     let kind = match (manifest.as_image(), manifest.as_index()) {
         (Some(_), _) => "image",

@@ -112,7 +112,7 @@ pub fn parent(root: &Manifest) -> Option<Digest> {
 /// What [`MERGED`] says at the root of a snapshot: the digests, the newest last.
 pub fn merged(root: Option<&Manifest>) -> Vec<Digest> {
     let listed = root.and_then(|root| root.annotations().get(MERGED));
-    let listed = listed.map_or("", String::as_str).split(' ');
+    let listed = listed.unwrap_or_default().split(' ');
     listed.filter_map(|digest| digest.parse().ok()).collect()
 }
 

@@ -287,7 +287,6 @@ impl Snapshot {
     }
 
     fn annotation(&self, key: &str) -> Option<&str> {
-        let annotations = self.root()?.annotations();
-        annotations.get(key).map(String::as_str)
+        self.root()?.annotations().get(key)
     }
 }

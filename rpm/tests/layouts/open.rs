@@ -318,9 +318,7 @@ fn indexes_that_contradict_themselves_are_refused() {
     });
     assert!(error.contains("overlap"), "{error}");
     let error = put("bits", &|index| {
-        index.manifests[1]
-            .annotations
-            .insert(format::SHARD.to_owned(), "2".to_owned());
+        index.manifests[1].annotations.insert(format::SHARD, "2");
     });
     assert!(error.contains("bits"), "{error}");
 }

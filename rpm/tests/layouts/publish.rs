@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ocirepo::annotations::Annotations;
 use ocirepo::media_type::{OCI_CONFIG, OCI_INDEX, OCI_MANIFEST};
 use ocirepo::platform::Platform;
 use ocirepo::{Digest, Manifest};
@@ -249,7 +250,7 @@ fn dates_are_the_repositorys_own() {
         input.date = date;
         let plan = publish::plan(&input, &destination(Some(Layout::Files)), None).unwrap();
         let root = &plan.stages[1].manifests[0].manifest;
-        root.annotations().get(format::CREATED).cloned()
+        root.annotations().get(format::CREATED).map(str::to_owned)
     };
     let mut directory = many(1_700_000_000, 1);
     assert_eq!(created(&directory, None).unwrap(), "2023-11-14T22:13:20Z");
@@ -315,7 +316,7 @@ fn a_snapshot_of_another_client_becomes_the_parent() {
         .as_image()
         .unwrap()
         .clone();
-    image.annotations.clear();
+    image.annotations = Annotations::new();
     let foreign: Manifest = image.to_manifest();
     registry.put_files("el9", foreign.clone(), &[]);
     publish(&mut registry, &directory, Layout::Index);
