@@ -4,4 +4,5 @@
 //! - `hash` makes one pass of SHA-256 over bytes in memory, the bar for what verifies;
 //! - `sinks` verifies blobs on several threads;
 //! - `load` is many clients of one bridge;
+//! - `primary` reads the packages of a repository from its metadata;
 //! - `client` pulls and pushes many blobs, through the host `ocirepo-native`.

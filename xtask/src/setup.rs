@@ -94,7 +94,9 @@ pub(crate) fn all(report: &mut Report) {
     if report.step("setup: Debian packages", debian_packages) {
         report.step("setup: zypper", zypper_unpacked);
         report.step("setup: Node", node);
-        report.step("setup: Python environment", python_environment);
+        report.step("setup: Python environment", || {
+            python_environment(&python_dir(), PYTHON)
+        });
     }
 }
 
@@ -228,10 +230,10 @@ fn node() -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-fn python_environment() -> Result<Outcome, Failure> {
-    let directory = python_dir();
+/// An environment of Python with these packages and nothing else.
+pub(crate) fn python_environment(directory: &Path, packages: &[&str]) -> Result<Outcome, Failure> {
     let stamp = directory.join("installed.txt");
-    let wanted = PYTHON.join("\n");
+    let wanted = packages.join("\n");
     if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         println!("    nothing is missing");
         return Ok(Outcome::Done);
@@ -240,7 +242,7 @@ fn python_environment() -> Result<Outcome, Failure> {
     run(&mut program("python3", ["-m", "venv", "--clear", &shown]))?;
     let pip = directory.join("bin/pip");
     let mut arguments = vec!["install", "--quiet", "--disable-pip-version-check"];
-    arguments.extend(PYTHON);
+    arguments.extend(packages);
     run(&mut program(&pip.to_string_lossy(), arguments))?;
     std::fs::write(&stamp, wanted)
         .map_err(|error| format!("could not write {}: {error}", stamp.display()))?;

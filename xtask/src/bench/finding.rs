@@ -71,7 +71,7 @@ impl Finding {
     }
 
     /// Compares one with the sum of others, round by round. Nothing is compared where one of
-    /// them did not take part.
+    /// them did not take part, or took nothing that was measured.
     pub(crate) fn ratio(mut self, of: Of, one: &str, others: &[&str], aim: Option<f64>) -> Self {
         let find = |name: &str| self.series.iter().find(|series| series.name == name);
         let (Some(one), Some(others)) = (
@@ -87,9 +87,14 @@ impl Finding {
             let samples = others.iter().filter_map(|other| other.samples.get(round));
             of.from(sample) / samples.map(|sample| of.from(sample)).sum::<f64>()
         });
+        let ratios: Vec<f64> = ratios.collect();
+        // In a smoke run, a server may have taken less time than the kernel counts.
+        if !ratios.iter().all(|ratio| ratio.is_finite()) {
+            return self;
+        }
         let names: Vec<&str> = others.iter().map(|series| series.name.as_str()).collect();
         let what = format!("{}: {} / {}", of.name(), one.name, names.join(" + "));
-        let spread = Spread::of(ratios.collect());
+        let spread = Spread::of(ratios);
         self.ratios.push(Ratio { what, spread, aim });
         self
     }
@@ -158,7 +163,7 @@ impl Finding {
         for Ratio { what, spread, aim } in &self.ratios {
             let Spread { median, low, high } = spread;
             let (aim, met) = match aim {
-                Some(aim) => (format!("≤ {aim}"), met(median <= aim)),
+                Some(aim) => (format!("≤ {aim:.2}"), met(median <= aim)),
                 None => (String::new(), ""),
             };
             let _ = writeln!(

@@ -99,6 +99,11 @@ impl Lab {
         self.peers.as_ref().map(|peers| peers.join(name))
     }
 
+    /// The Python that has the newest createrepo_c, where it was installed.
+    pub(crate) fn peers_python(&self) -> Option<PathBuf> {
+        self.peers.as_deref().map(peers::python)
+    }
+
     /// The Python that has `oras`.
     pub(crate) fn python(&self) -> PathBuf {
         setup::python_dir().join("bin/python")

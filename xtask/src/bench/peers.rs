@@ -1,9 +1,10 @@
 //! Programs of others, built from what public registries have.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::report::Failure;
 use crate::run::{cargo, root, run, target_dir};
+use crate::setup;
 
 /// The registry that is fast enough to be measured against.
 const FERRO: &str = "ferro-oci-server";
@@ -11,6 +12,14 @@ const FERRO_VERSION: &str = "1.0.0";
 
 /// Programs over the libraries of others.
 const PROGRAMS: [&str; 2] = ["oci-client", "micro"];
+
+/// What is measured of Python's packages, beyond what tests need.
+const PYTHON: &[&str] = &["createrepo_c==1.2.5"];
+
+/// The Python that has them.
+pub(crate) fn python(programs: &Path) -> PathBuf {
+    programs.with_file_name("python").join("bin/python")
+}
 
 /// Builds what is not built, and returns the directory of the programs.
 pub(crate) fn build() -> Result<PathBuf, Failure> {
@@ -24,6 +33,7 @@ pub(crate) fn build() -> Result<PathBuf, Failure> {
             .arg(&to);
         run(install.arg("--target-dir").arg(&building))?;
     }
+    setup::python_environment(&to.join("python"), PYTHON)?;
     // Apart from the workspace, so that its lock file has nothing of them.
     let manifest = root().join("benches/peers/Cargo.toml");
     let mut build = cargo(["build", "--quiet", "--release", "--manifest-path"]);

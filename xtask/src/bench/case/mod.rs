@@ -4,6 +4,7 @@ mod blobs;
 mod bridge;
 mod bridge_load;
 mod parse;
+mod primary;
 mod pull;
 mod push;
 mod push_many;
@@ -64,6 +65,11 @@ pub(crate) const ALL: &[Case] = &[
         name: "manifest",
         about: "parsing a manifest of 15,000 layers",
         run: parse::manifests,
+    },
+    Case {
+        name: "primary",
+        about: "20,000 packages read from primary.xml.zst",
+        run: primary::run,
     },
     Case {
         name: "start",
