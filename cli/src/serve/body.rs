@@ -42,8 +42,16 @@ pub(super) fn following(flight: Flight, size: u64, failures: Failures) -> Body {
             failures.note(&failure);
             io::Error::other(failure.to_string())
         })?;
-        let range = at..released.min(at.saturating_add(PIECE));
-        let bytes = read(flight.file(), range).await?;
+        let bytes = match flight.recent(at) {
+            Some(mut bytes) => {
+                bytes.truncate(usize::try_from(released - at).unwrap_or(usize::MAX));
+                bytes
+            }
+            None => {
+                let range = at..released.min(at.saturating_add(PIECE));
+                read(flight.file(), range).await?
+            }
+        };
         let at = at + bytes.len() as u64;
         Ok(Some((bytes, (flight, failures, at))))
     });

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use futures_util::StreamExt as _;
 use http::header::{
     AGE, ALLOW, CONTENT_TYPE, HOST, PROXY_AUTHENTICATE, RETRY_AFTER, USER_AGENT, WARNING,
     WWW_AUTHENTICATE,
@@ -15,13 +16,14 @@ use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use ocirepo::Digest;
 use ocirepo_native::Client;
+use ocirepo_native::client::BlobStream;
 use ocirepo_rpm::href::Href;
 use ocirepo_rpm::layout::format::{REPOMD, SIGNATURE};
 use ocirepo_rpm::snapshot::{Blob, Made};
 
 use super::door::Door;
 use super::file::{Facts, content_type};
-use super::flight::{Flights, Found, Sink};
+use super::flight::{Flights, Found, Sink, Verified};
 use super::guard::{Guard, Refusal};
 use super::history::History;
 use super::metrics::{AccessLog, Exchange, Gauges, Metrics};
@@ -283,27 +285,25 @@ impl Bridge {
         let digest = blob.descriptor.digest;
         let fetch = {
             let (client, blob, metrics) = (client.clone(), blob.clone(), self.metrics.clone());
-            move |mut sink| async move {
+            move |mut sink: Sink| async move {
                 metrics.fetches.up();
-                let pull = client.pull_to_writer(&blob.repository, &blob.descriptor, &mut sink);
-                let error = match pull.await {
-                    Ok(_) => return Ok(()),
+                let stream = client.pull_stream(&blob.repository, &blob.descriptor);
+                let error = match written(stream, &mut sink).await {
+                    Ok(()) => return Ok(()),
                     Err(error) => error,
                 };
                 // A cache in between may serve only blobs of manifests it has seen.
-                let Some(list) = blob.list.filter(|_| error.is_not_found()) else {
-                    return Err(error.into());
+                let Some(list) = blob.list.filter(|_| error.exit() == Exit::NotFound) else {
+                    return Err(error);
                 };
                 client
                     .pull_manifest(&list.repository, list.selector)
                     .await?;
-                client
-                    .pull_to_writer(&blob.repository, &blob.descriptor, &mut sink)
-                    .await?;
-                Ok(())
+                let stream = client.pull_stream(&blob.repository, &blob.descriptor);
+                written(stream, &mut sink).await
             }
         };
-        let found = self.flights.find(digest, fetch).await?;
+        let found = self.flights.find(digest, Verified::ByFetch, fetch).await?;
         match found {
             Found::Cached(_) => self.metrics.from_cache.up(),
             Found::Flying(_) => self.metrics.from_registry.up(),
@@ -340,7 +340,10 @@ impl Bridge {
                 .map_err(Failure::failed)?
             }
         };
-        Ok(self.flights.find(made.digest, fetch).await?)
+        Ok(self
+            .flights
+            .find(made.digest, Verified::ByCache, fetch)
+            .await?)
     }
 
     /// What the tag points to now, or pointed to when the registry could last be asked.
@@ -464,6 +467,15 @@ impl Bridge {
             tracing::warn!("cannot write {}: {error}", path.display());
         }
     }
+}
+
+/// Writes a blob as it comes. The stream ends well only when all of it was right.
+async fn written(mut stream: BlobStream, sink: &mut Sink) -> Result<(), Failure> {
+    while let Some(chunk) = stream.next().await {
+        let taken = sink.take(chunk?);
+        taken.map_err(|error| Failure::failed(format!("cannot write a blob: {error}")))?;
+    }
+    Ok(())
 }
 
 /// A request that may be answered.

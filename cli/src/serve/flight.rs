@@ -1,20 +1,30 @@
 //! Content on its way from a registry into the cache: fetched once, however many ask,
 //! and followed by all of them while it arrives.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::future::Future;
 use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use ocirepo::Digest;
 use ocirepo_native::cache::{Cache, CacheEntry, CacheWriter};
-use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 
 use crate::exit::Failure;
+
+/// How much of what came last is kept in memory, in bytes.
+const RECENT: usize = 512 << 10;
+
+/// Who compares the content with its digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verified {
+    /// The fetch: when it ends well, the content is right.
+    ByFetch,
+    /// The cache, when all is there.
+    ByCache,
+}
 
 /// How far a flight is.
 #[derive(Clone, Debug)]
@@ -40,7 +50,36 @@ pub(super) struct Flight {
     /// A handle of the file that is being written; it outlives the renaming into the
     /// cache, and eviction.
     file: Arc<File>,
+    recent: Arc<Mutex<Recent>>,
     progress: watch::Receiver<Progress>,
+}
+
+/// What came last. Whoever keeps up with the fetch has it from here, and nothing is read back
+/// that was written a moment ago.
+#[derive(Debug, Default)]
+struct Recent {
+    /// Chunks with their positions, in order.
+    chunks: VecDeque<(u64, Bytes)>,
+    size: usize,
+}
+
+impl Recent {
+    fn push(&mut self, at: u64, chunk: Bytes) {
+        self.size += chunk.len();
+        self.chunks.push_back((at, chunk));
+        while self.size > RECENT
+            && self.chunks.len() > 1
+            && let Some((_, oldest)) = self.chunks.pop_front()
+        {
+            self.size -= oldest.len();
+        }
+    }
+
+    fn at(&self, at: u64) -> Option<Bytes> {
+        let (start, chunk) = (self.chunks.iter().rev()).find(|(start, _)| *start <= at)?;
+        let passed = usize::try_from(at - start).ok()?;
+        (passed < chunk.len()).then(|| chunk.slice(passed..))
+    }
 }
 
 /// Where the content is to be had.
@@ -69,19 +108,21 @@ impl Flights {
     pub(super) async fn find<F>(
         self: &Arc<Self>,
         digest: Digest,
+        verified: Verified,
         fetch: impl FnOnce(Sink) -> F,
     ) -> Result<Found, Failure>
     where
         F: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         let flights = self.clone();
-        let found = tokio::task::spawn_blocking(move || flights.look(digest)).await;
+        let found = tokio::task::spawn_blocking(move || flights.look(digest, verified)).await;
         let (writer, progress, flight) = match found.map_err(Failure::failed)?? {
             Looked::Found(found) => return Ok(found),
             Looked::Begun(writer, progress, flight) => (writer, progress, flight),
         };
         let sink = Sink {
             inner: Arc::new(Mutex::new(Some(*writer))),
+            recent: flight.recent.clone(),
             progress: progress.clone(),
         };
         let writer = sink.inner.clone();
@@ -94,13 +135,13 @@ impl Flights {
         tokio::spawn(async move {
             let fetched = fetched.await;
             let writer = writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-            landing.land(fetched, writer).await;
+            landing.land(verified, fetched, writer).await;
         });
         Ok(Found::Flying(flight))
     }
 
     /// Looks in the cache, then among the flights, and begins one where there is none.
-    fn look(&self, digest: Digest) -> Result<Looked, Failure> {
+    fn look(&self, digest: Digest, verified: Verified) -> Result<Looked, Failure> {
         if let Some(entry) = self.cache.get(&digest)? {
             return Ok(Looked::Found(Found::Cached(entry)));
         }
@@ -112,10 +153,14 @@ impl Flights {
         if let Some(entry) = self.cache.get(&digest)? {
             return Ok(Looked::Found(Found::Cached(entry)));
         }
-        let writer = self.cache.writer(digest)?;
+        let writer = match verified {
+            Verified::ByFetch => self.cache.writer_of_verified(digest)?,
+            Verified::ByCache => self.cache.writer(digest)?,
+        };
         let (sender, progress) = watch::channel(Progress::Written(0));
         let flight = Flight {
             file: Arc::new(writer.reader()?),
+            recent: Arc::default(),
             progress,
         };
         flying.insert(digest, flight.clone());
@@ -136,7 +181,16 @@ struct Landing {
 }
 
 impl Landing {
-    async fn land(self, fetched: Result<(), Failure>, writer: Option<CacheWriter>) {
+    async fn land(
+        self,
+        verified: Verified,
+        fetched: Result<(), Failure>,
+        writer: Option<CacheWriter>,
+    ) {
+        if verified == Verified::ByFetch && fetched.is_ok() {
+            // Nobody waits until the file has its name.
+            self.progress.send_replace(Progress::Verified);
+        }
         let finished = match (fetched, writer) {
             (Ok(()), Some(writer)) => tokio::task::spawn_blocking(|| writer.finish().map(drop))
                 .await
@@ -145,9 +199,19 @@ impl Landing {
             (Ok(()), None) => Err(Failure::failed("the fetch was abandoned")),
             (Err(failure), _) => Err(failure),
         };
-        self.progress.send_replace(match finished {
-            Ok(()) => Progress::Verified,
-            Err(failure) => Progress::Failed(Arc::new(failure)),
+        self.progress.send_if_modified(|progress| {
+            if matches!(progress, Progress::Verified) {
+                if let Err(failure) = &finished {
+                    // Those who follow have it all; the next one fetches it again.
+                    tracing::warn!("{} does not stay in the cache: {failure}", self.digest);
+                }
+                return false;
+            }
+            *progress = match finished {
+                Ok(()) => Progress::Verified,
+                Err(failure) => Progress::Failed(Arc::new(failure)),
+            };
+            true
         });
     }
 }
@@ -197,6 +261,13 @@ impl Flight {
         self.released(u64::MAX, 0, 0).await.map(drop)
     }
 
+    /// Bytes from a position that was released, where memory still has them: as many as came
+    /// at once, also such that were not released.
+    pub(super) fn recent(&self, at: u64) -> Option<Bytes> {
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.at(at)
+    }
+
     /// The file, to read at positions that were released.
     pub(super) fn file(&self) -> Arc<File> {
         self.file.clone()
@@ -208,18 +279,32 @@ impl Flight {
 pub(super) struct Sink {
     /// Empty when the flight ended.
     inner: Arc<Mutex<Option<CacheWriter>>>,
+    recent: Arc<Mutex<Recent>>,
     progress: watch::Sender<Progress>,
 }
 
-impl io::Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+impl Sink {
+    /// Takes the next bytes. They are written at once: to the page cache, that takes less time
+    /// than to change threads.
+    pub(super) fn take(&mut self, bytes: Bytes) -> io::Result<()> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(writer) = inner.as_mut() else {
             return Err(io::ErrorKind::BrokenPipe.into());
         };
-        writer.write(bytes).map_err(io::Error::other)?;
+        let at = writer.size();
+        writer.write(&bytes).map_err(io::Error::other)?;
         let size = writer.size();
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.push(at, bytes);
+        drop(recent);
         self.progress.send_replace(Progress::Written(size));
+        Ok(())
+    }
+}
+
+impl io::Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.take(Bytes::copy_from_slice(bytes))?;
         Ok(bytes.len())
     }
 
@@ -228,29 +313,9 @@ impl io::Write for Sink {
     }
 }
 
-impl AsyncWrite for Sink {
-    /// Writes at once: to the page cache that takes less time than to change threads.
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Poll::Ready(io::Write::write(&mut *self, bytes))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::io::AsyncWriteExt;
     use tokio::sync::oneshot;
 
     fn flights() -> (tempfile::TempDir, Arc<Flights>) {
@@ -273,20 +338,23 @@ mod tests {
         let digest = Digest::of(&content);
         let (go, gone) = oneshot::channel();
         let fetch = move |mut sink: Sink| async move {
-            sink.write_all(&content[..600]).await?;
+            sink.take(Bytes::copy_from_slice(&content[..600]))?;
             gone.await.map_err(Failure::failed)?;
-            sink.write_all(&content[600..]).await?;
+            sink.take(Bytes::copy_from_slice(&content[600..]))?;
             Ok(())
         };
-        let mut first = flying(flights.find(digest, fetch).await);
+        let mut first = flying(flights.find(digest, Verified::ByCache, fetch).await);
         let second = |_: Sink| async { panic!("fetched twice") };
-        let mut second = flying(flights.find(digest, second).await);
+        let mut second = flying(flights.find(digest, Verified::ByCache, second).await);
         assert_eq!(first.released(0, 1000, 100).await.unwrap(), 600);
         go.send(()).unwrap();
         assert_eq!(second.released(900, 1000, 100).await.unwrap(), 1000);
         first.verified().await.unwrap();
         let third = |_: Sink| async { panic!("fetched although cached") };
-        let found = flights.find(digest, third).await.unwrap();
+        let found = flights
+            .find(digest, Verified::ByCache, third)
+            .await
+            .unwrap();
         assert!(matches!(found, Found::Cached(entry) if entry.size() == 1000));
     }
 
@@ -294,8 +362,8 @@ mod tests {
     async fn wrong_content_never_releases_its_end() {
         let (_dir, flights) = flights();
         let digest = Digest::of(b"right");
-        let fetch = |mut sink: Sink| async move { Ok(sink.write_all(b"wrong").await?) };
-        let mut flight = flying(flights.find(digest, fetch).await);
+        let fetch = |mut sink: Sink| async move { Ok(sink.take("wrong".into())?) };
+        let mut flight = flying(flights.find(digest, Verified::ByCache, fetch).await);
         assert!(flight.released(4, 5, 1).await.is_err());
         assert!(flight.verified().await.is_err());
     }
@@ -305,10 +373,10 @@ mod tests {
         let (_dir, flights) = flights();
         let digest = Digest::of(b"right");
         let fetch = |_: Sink| async { Err(Failure::failed("down")) };
-        let mut flight = flying(flights.find(digest, fetch).await);
+        let mut flight = flying(flights.find(digest, Verified::ByCache, fetch).await);
         assert_eq!(flight.verified().await.unwrap_err().to_string(), "down");
-        let fetch = |mut sink: Sink| async move { Ok(sink.write_all(b"right").await?) };
-        let mut flight = flying(flights.find(digest, fetch).await);
+        let fetch = |mut sink: Sink| async move { Ok(sink.take("right".into())?) };
+        let mut flight = flying(flights.find(digest, Verified::ByCache, fetch).await);
         flight.verified().await.unwrap();
     }
 
@@ -317,7 +385,7 @@ mod tests {
         let (_dir, flights) = flights();
         let digest = Digest::of(b"right");
         let fetch = |_: Sink| async { panic!("as this test wants") };
-        let mut flight = flying(flights.find(digest, fetch).await);
+        let mut flight = flying(flights.find(digest, Verified::ByCache, fetch).await);
         assert!(flight.verified().await.is_err());
     }
 }

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use ocirepo::Digest;
+use ocirepo::digest::Hasher;
 
 pub use self::entry::{CacheEntry, CacheWriter};
 pub use self::memory::{Memory, Remembered};
@@ -162,7 +163,17 @@ impl Cache {
     /// # Errors
     /// When the disk fails.
     pub fn writer(&self, digest: Digest) -> Result<CacheWriter> {
-        CacheWriter::new(self.clone(), digest)
+        let hasher = Hasher::new(digest.algorithm());
+        CacheWriter::new(self.clone(), digest, Some(hasher))
+    }
+
+    /// Begins to write content that somebody verifies on its way here, as every pull does: it is
+    /// not hashed again. Whoever writes it calls [`CacheWriter::finish`] only when it was right.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn writer_of_verified(&self, digest: Digest) -> Result<CacheWriter> {
+        CacheWriter::new(self.clone(), digest, None)
     }
 
     /// Puts content in that is at hand.

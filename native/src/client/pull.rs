@@ -170,7 +170,7 @@ impl Client {
             return Ok(entry);
         }
         let writer = match self.inner.cache.clone() {
-            Some(cache) => blocking(move || cache.writer(content.digest))
+            Some(cache) => blocking(move || cache.writer_of_verified(content.digest))
                 .await
                 .map(Some),
             None => Ok(None),
