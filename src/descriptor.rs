@@ -178,7 +178,7 @@ struct DescriptorVisitor;
 
 #[derive(Deserialize)]
 #[serde(field_identifier, rename_all = "camelCase")]
-enum Field {
+pub(crate) enum Field {
     MediaType,
     Digest,
     Size,
@@ -190,7 +190,7 @@ enum Field {
     Other(String),
 }
 
-const FIELDS: [&str; 8] = [
+pub(crate) const FIELDS: [&str; 8] = [
     "mediaType",
     "digest",
     "size",

@@ -198,11 +198,30 @@ impl FromStr for Digest {
     /// Parses `algorithm:hex` as the image specification writes it: known
     /// algorithms, lower-case digits, nothing around them.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, hex) = text
-            .split_once(':')
-            .ok_or(ParseDigestError(Problem::NoColon))?;
-        let algorithm = Algorithm::from_name(name).ok_or(ParseDigestError(Problem::Algorithm))?;
+        let (algorithm, hex) = split(text)?;
         Self::decode(algorithm, hex, |digit| LOWER_CASE[usize::from(digit)])
+    }
+}
+
+/// The algorithm and the digits of a digest, which nobody has looked at yet.
+fn split(text: &str) -> Result<(Algorithm, &str), ParseDigestError> {
+    let (name, hex) = (text.split_once(':')).ok_or(ParseDigestError(Problem::NoColon))?;
+    let algorithm = Algorithm::from_name(name).ok_or(ParseDigestError(Problem::Algorithm))?;
+    Ok((algorithm, hex))
+}
+
+/// Whether a text parses as a digest, in a fraction of the time that it takes to decode it.
+pub(crate) fn check(text: &str) -> Result<(), ParseDigestError> {
+    let (algorithm, hex) = split(text)?;
+    if hex.len() != algorithm.len() * 2 {
+        let got = hex.len();
+        return Err(ParseDigestError(Problem::Length { algorithm, got }));
+    }
+    // All of them, always: that way the compiler compares sixteen at once.
+    let is_hex = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    match hex.bytes().fold(true, |all, byte| all & is_hex(byte)) {
+        true => Ok(()),
+        false => Err(ParseDigestError(Problem::NotHex)),
     }
 }
 

@@ -16,23 +16,29 @@ pub(crate) fn once<T, E: Error>(
     }
 }
 
-/// Keeps a field that has no meaning here.
+/// Refuses the name of a known field in other letters.
 ///
 /// Go's decoder ignores case, so to a Go client `Layers` is `layers`. A document with
 /// a field that only Go would understand is refused, for else two clients could be
 /// made to see two different documents (as in CVE-2021-41190).
+pub(crate) fn no_other_case<E: Error>(known: &[&str], key: &str) -> Result<(), E> {
+    match known.iter().find(|name| folds_to(key, name)) {
+        None => Ok(()),
+        Some(name) => Err(E::custom(format_args!(
+            "field `{}` differs from `{name}` only in case, which some clients ignore and some do not",
+            key.escape_debug()
+        ))),
+    }
+}
+
+/// Keeps a field that has no meaning here.
 pub(crate) fn keep<E: Error>(
     unknown: &mut Map<String, Value>,
-    known: &'static [&'static str],
+    known: &[&str],
     key: String,
     value: Value,
 ) -> Result<(), E> {
-    if let Some(name) = known.iter().find(|name| folds_to(&key, name)) {
-        return Err(E::custom(format_args!(
-            "field `{}` differs from `{name}` only in case, which some clients ignore and some do not",
-            key.escape_debug()
-        )));
-    }
+    no_other_case(known, &key)?;
     match unknown.insert(key, value) {
         None => Ok(()),
         Some(_) => Err(E::custom("a field occurs twice")),

@@ -19,6 +19,7 @@
 mod image;
 mod index;
 mod parse;
+mod view;
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -30,6 +31,7 @@ use crate::digest::{Algorithm, Digest};
 pub use image::ImageManifest;
 pub use index::ImageIndex;
 pub use parse::ManifestError;
+pub use view::{DescriptorRef, ManifestRef};
 
 /// A manifest of any kind, with the bytes it was read from.
 #[derive(Clone)]

@@ -87,6 +87,12 @@ impl fmt::Display for ManifestError {
 
 impl std::error::Error for ManifestError {}
 
+impl ManifestError {
+    pub(super) fn json(error: serde_json::Error) -> Self {
+        Self(Problem::Json(error.to_string()))
+    }
+}
+
 /// Text of a stranger, quoted, on one line and not too long.
 struct Shown<'a>(&'a str);
 
@@ -103,18 +109,19 @@ impl fmt::Display for Shown<'_> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Image,
     Index,
 }
 
 pub(super) fn body(content_type: Option<&str>, raw: &[u8]) -> Result<Body, ManifestError> {
-    // Checked once as a whole, and not again for each string.
-    let text = std::str::from_utf8(raw)
-        .map_err(|error| ManifestError(Problem::Utf8(error.valid_up_to())))?;
-    let document: Document = serde_json::from_str(text)
-        .map_err(|error| ManifestError(Problem::Json(error.to_string())))?;
+    let document: Document = serde_json::from_str(text(raw)?).map_err(ManifestError::json)?;
     document.classify(content_type).map_err(ManifestError)
+}
+
+/// The text of a document: checked once as a whole, and not again for each string.
+pub(super) fn text(raw: &[u8]) -> Result<&str, ManifestError> {
+    std::str::from_utf8(raw).map_err(|error| ManifestError(Problem::Utf8(error.valid_up_to())))
 }
 
 /// Every field that any kind of manifest has.
@@ -131,28 +138,42 @@ struct Document {
     unknown: Map<String, Value>,
 }
 
-impl Document {
-    fn classify(self, content_type: Option<&str>) -> Result<Body, Problem> {
+/// What tells the kind of a document: its types, and which fields it has.
+pub(super) struct Shape<'a> {
+    pub(super) schema_version: Option<u64>,
+    pub(super) media_type: Option<&'a str>,
+    pub(super) config: bool,
+    pub(super) layers: bool,
+    pub(super) manifests: bool,
+}
+
+impl<'a> Shape<'a> {
+    /// The kind of the document, and its media type.
+    pub(super) fn kind(
+        &self,
+        content_type: Option<&'a str>,
+    ) -> Result<(Kind, &'a str), ManifestError> {
+        self.classify(content_type).map_err(ManifestError)
+    }
+
+    fn classify(&self, content_type: Option<&'a str>) -> Result<(Kind, &'a str), Problem> {
         if self.schema_version != Some(2) {
             return Err(Problem::Schema(self.schema_version));
         }
         // Whatever the types say: CVE-2021-41190 is about documents that are an image
         // to one client and an index to another.
-        if self.manifests.is_some() {
-            if self.layers.is_some() {
+        if self.manifests {
+            if self.layers {
                 return Err(Problem::Both("manifests", "layers"));
             }
-            if self.config.is_some() {
+            if self.config {
                 return Err(Problem::Both("manifests", "config"));
             }
         }
         let content_type = content_type
             .map(media_type::essence)
             .filter(|essence| !essence.is_empty());
-        let declared = self
-            .media_type
-            .as_deref()
-            .filter(|declared| !declared.is_empty());
+        let declared = self.media_type.filter(|declared| !declared.is_empty());
         if let (Some(content_type), Some(declared)) = (content_type, declared)
             && !media_type::same(content_type, declared)
         {
@@ -162,24 +183,39 @@ impl Document {
             });
         }
         let (kind, media_type) = match declared.or(content_type) {
-            Some(named) if media_type::is_image(named) => (Kind::Image, named.to_owned()),
-            Some(named) if media_type::is_index(named) => (Kind::Index, named.to_owned()),
+            Some(named) if media_type::is_image(named) => (Kind::Image, named),
+            Some(named) if media_type::is_index(named) => (Kind::Index, named),
             Some(named) => return Err(Problem::Type(named.to_owned())),
-            None if self.manifests.is_some() => (Kind::Index, media_type::OCI_INDEX.to_owned()),
-            None if self.config.is_some() || self.layers.is_some() => {
-                (Kind::Image, media_type::OCI_MANIFEST.to_owned())
-            }
+            None if self.manifests => (Kind::Index, media_type::OCI_INDEX),
+            None if self.config || self.layers => (Kind::Image, media_type::OCI_MANIFEST),
             None => return Err(Problem::Unclassifiable),
         };
         let misplaced = match kind {
-            Kind::Image => self.manifests.as_ref().map(|_| "manifests"),
-            Kind::Index => {
-                (self.layers.as_ref().map(|_| "layers")).or(self.config.as_ref().map(|_| "config"))
-            }
+            Kind::Image => self.manifests.then_some("manifests"),
+            Kind::Index => (self.layers.then_some("layers")).or(self.config.then_some("config")),
         };
-        if let Some(field) = misplaced {
-            return Err(Problem::Misplaced { media_type, field });
+        match misplaced {
+            Some(field) => Err(Problem::Misplaced {
+                media_type: media_type.to_owned(),
+                field,
+            }),
+            None if kind == Kind::Image && !self.config => Err(Problem::NoConfig),
+            None => Ok((kind, media_type)),
         }
+    }
+}
+
+impl Document {
+    fn classify(self, content_type: Option<&str>) -> Result<Body, Problem> {
+        let shape = Shape {
+            schema_version: self.schema_version,
+            media_type: self.media_type.as_deref(),
+            config: self.config.is_some(),
+            layers: self.layers.is_some(),
+            manifests: self.manifests.is_some(),
+        };
+        let (kind, media_type) = shape.classify(content_type)?;
+        let media_type = media_type.to_owned();
         Ok(match kind {
             Kind::Image => Body::Image(ImageManifest {
                 media_type,
@@ -204,7 +240,7 @@ impl Document {
 
 #[derive(Deserialize)]
 #[serde(field_identifier, rename_all = "camelCase")]
-enum Field {
+pub(super) enum Field {
     SchemaVersion,
     MediaType,
     ArtifactType,
@@ -216,7 +252,7 @@ enum Field {
     Other(String),
 }
 
-const FIELDS: [&str; 8] = [
+pub(super) const FIELDS: [&str; 8] = [
     "schemaVersion",
     "mediaType",
     "artifactType",

@@ -10,7 +10,84 @@ fn descriptor(media_type: &str) -> String {
 
 fn parse(content_type: Option<&str>, text: &str) -> Result<Manifest, ManifestError> {
     let text = text.replace("DESC", &descriptor("a/b"));
-    Manifest::parse(content_type, text.into_bytes())
+    let view = ManifestRef::parse(content_type, text.as_bytes());
+    let owned = Manifest::parse(content_type, text.clone().into_bytes());
+    // What a view passes over may occur twice, and be of any depth.
+    let passed_over = |owned| {
+        let problem = problem(owned);
+        problem.contains("a field occurs twice") || problem.contains("recursion limit")
+    };
+    match (&owned, view) {
+        (Ok(owned), Ok(view)) => assert_same(&view, owned),
+        (Err(owned), _) if passed_over(owned) => {}
+        (Err(owned), Err(view)) => assert_eq!(problem(owned), problem(&view)),
+        (owned, view) => panic!("{owned:?} but {view:?}"),
+    }
+    owned
+}
+
+/// What is wrong, without where.
+fn problem(error: &ManifestError) -> String {
+    let text = error.to_string();
+    text.split(" at line").next().unwrap_or_default().to_owned()
+}
+
+fn assert_same(view: &ManifestRef<'_>, owned: &Manifest) {
+    assert_eq!(view.media_type(), owned.media_type());
+    let viewed = view.config().into_iter().chain(view.layers());
+    let viewed = viewed.chain(view.children()).chain(view.subject());
+    let owned = owned.blobs().chain(owned.children()).chain(owned.subject());
+    let facts = |of: &Descriptor| {
+        (
+            of.media_type.clone(),
+            of.digest,
+            of.size,
+            of.annotations.clone(),
+        )
+    };
+    let owned: Vec<_> = owned.map(facts).collect();
+    let viewed: Vec<_> = viewed
+        .map(|of| {
+            let annotations = of.annotations().unwrap();
+            (
+                of.media_type().to_owned(),
+                of.digest(),
+                of.size(),
+                annotations,
+            )
+        })
+        .collect();
+    assert_eq!(viewed, owned);
+}
+
+#[test]
+fn a_view_reads_escapes_and_refuses_bad_digests_and_annotations() {
+    let text = r#"{"schemaVersion":2,"config":{"mediaType":"a\/\u0062","digest":"DIGEST","size":2,
+        "annotations":{"a":"1","\u0061":"\"2"}},"layers":[]}"#;
+    let text = text.replace("DIGEST", DIGEST);
+    let view = ManifestRef::parse(None, text.as_bytes()).unwrap();
+    assert_same(
+        &view,
+        &Manifest::parse(None, text.clone().into_bytes()).unwrap(),
+    );
+    let config = view.config().unwrap();
+    assert_eq!(config.media_type(), "a/b");
+    assert_eq!(config.annotations().unwrap().get("a"), Some("\"2"));
+    let wrong = text.replace(r#"{"a":"1","#, r#"{"a":1,"#);
+    let view = ManifestRef::parse(None, wrong.as_bytes()).unwrap();
+    assert!(view.config().unwrap().annotations().is_err());
+    for (digest, said) in [
+        (DIGEST.to_uppercase().replace("SHA", "sha"), "hex digits"),
+        (DIGEST.replace("sha256", "sha512"), "128 hex digits"),
+        (DIGEST.replace("sha256", "md5"), "unknown algorithm"),
+        (DIGEST.replace(':', ""), "no `:`"),
+    ] {
+        let wrong = text.replace(DIGEST, &digest);
+        let error = ManifestRef::parse(None, wrong.as_bytes()).unwrap_err();
+        assert!(error.to_string().contains(said), "{error}");
+        let owned = Manifest::parse(None, wrong.into_bytes()).unwrap_err();
+        assert_eq!(problem(&error), problem(&owned));
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Manifests: what is accepted is kept to the byte, and written anew says the same.
 
-use ocirepo::manifest::{Body, Manifest};
+use ocirepo::manifest::{Body, DescriptorRef, Manifest, ManifestRef};
 use ocirepo::media_type;
 use ocirepo::platform::Platform;
 
@@ -22,6 +22,12 @@ pub fn check(data: &[u8]) {
         }
     };
     assert_eq!(manifest.raw(), raw);
+    let view = ManifestRef::parse(content_type, raw).expect("a view refuses nothing more");
+    let facts = |of: &DescriptorRef<'_>| (of.digest(), of.size());
+    let viewed = view.config().into_iter().chain(view.layers());
+    let viewed = viewed.chain(view.children()).map(facts);
+    let listed = manifest.blobs().chain(manifest.children());
+    assert!(viewed.eq(listed.map(|of| (of.digest, of.size))));
     assert!(content_type.is_none_or(|sent| media_type::same(sent, manifest.media_type())));
     assert!(manifest.blobs().count() == 0 || manifest.children().is_empty());
     for descriptor in manifest.blobs().chain(manifest.children()) {

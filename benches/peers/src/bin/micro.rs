@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use container_image_dist_ref::ImgRef;
 use ocirepo::Manifest;
-use ocirepo::manifest::ImageManifest;
+use ocirepo::manifest::{ImageManifest, ManifestRef};
 use ocirepo::reference::{Reference, ReferenceRef};
 use ocirepo::{Descriptor, Digest};
 use serde::Deserialize;
@@ -140,6 +140,19 @@ fn manifests(rounds: usize, repetitions: usize) {
                 repeat(&mut || {
                     let manifest = Manifest::parse(Some(kind), raw.clone());
                     assert!(black_box(manifest).is_ok());
+                });
+            }),
+        ),
+        (
+            "ocirepo, view",
+            Box::new(|| {
+                repeat(&mut || {
+                    let view = ManifestRef::parse(Some(kind), black_box(&raw))
+                        .unwrap_or_else(|error| panic!("{error}"));
+                    for layer in view.layers().iter().chain(view.config()) {
+                        black_box((layer.media_type(), layer.size()));
+                        black_box(layer);
+                    }
                 });
             }),
         ),

@@ -35,8 +35,14 @@ pub(crate) fn manifests(lab: &Lab) -> io::Result<Vec<Finding>> {
     Ok(vec![
         Finding::new("A manifest of 15,000 layers, about 4 MiB", series)
             .note(
-                "Owned is what a pull returns: checked, hashed, and with its raw bytes, of which \
+                "A view has the descriptors where they lie, checked by the same rules. Owned is what a pull returns: checked, hashed, and with its raw bytes, of which \
                  it makes a copy here; oci-client's is only parsed.",
+            )
+            .ratio(
+                Of::Cpu,
+                "ocirepo, view",
+                &["serde_json, borrowed"],
+                Some(1.1),
             )
             .ratio(Of::Cpu, "ocirepo, owned and hashed", &hashed, Some(2.0))
             .ratio(
