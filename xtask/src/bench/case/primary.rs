@@ -15,7 +15,7 @@ use super::super::pairs::{Contender, Sample, in_turns};
 /// Keeps every package, as somebody does who wants to look at all of them.
 const CREATEREPO_C: &str = "\
 import sys, createrepo_c
-packages = list(createrepo_c.PackageIterator(primary_path=sys.argv[1]))
+packages = list(createrepo_c.PackageIterator(sys.argv[1], None, None))
 print(len(packages))
 ";
 
