@@ -37,6 +37,8 @@ mod native;
 mod publishing;
 #[path = "repositories/push.rs"]
 mod push;
+#[path = "repositories/readers.rs"]
+mod readers;
 #[path = "repositories/reading.rs"]
 mod reading;
 #[path = "repositories/requests.rs"]
@@ -53,3 +55,5 @@ mod strangers;
 mod tampering;
 #[path = "repositories/tls.rs"]
 mod tls;
+#[path = "repositories/versions.rs"]
+mod versions;

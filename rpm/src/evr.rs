@@ -115,11 +115,12 @@ impl Evr {
         }
     }
 
-    /// RPM's order: epoch, then version, then release.
+    /// RPM's order: epoch, then version, then release, of which none comes before any.
     pub fn compare(&self, other: &Self) -> Ordering {
         self.epoch
             .cmp(&other.epoch)
             .then_with(|| rpmvercmp(&self.version, &other.version))
+            .then_with(|| other.release.is_empty().cmp(&self.release.is_empty()))
             .then_with(|| rpmvercmp(&self.release, &other.release))
     }
 }

@@ -48,6 +48,10 @@ const NEEDED: &[(Needed, &str)] = &[
         Needed::File("/usr/lib/python3/dist-packages/librepo/__init__.py"),
         "python3-librepo",
     ),
+    (
+        Needed::File("/usr/lib/python3/dist-packages/rpm/__init__.py"),
+        "python3-rpm",
+    ),
     // The fuzz targets link libFuzzer, which is compiled with them.
     (Needed::Program("c++"), "g++"),
     // The hosts in C, and what watches over them.

@@ -1,6 +1,6 @@
 //! Every test there is, against real servers and clients.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ocirepo_e2e::registry::{Access, DockerRegistry};
@@ -24,13 +24,14 @@ const REAL_DATA: &str = "../shared/data/rpm-md";
 pub(crate) fn everything(report: &mut Report) {
     let ready = setup_all(report);
     check::all(report);
-    plain(report);
+    let real = real_repositories(report);
+    plain(report, real.as_deref());
     if ready {
         hosts::all(report, None);
         capi::tests(report);
         report.tests("conformance of docker-registry", conformance);
         let page = inspector::all(report);
-        end_to_end(report, None, page);
+        end_to_end(report, None, page, real.as_deref());
         npm::tests(report, &program());
         package::of(report, &program());
     }
@@ -48,7 +49,8 @@ pub(crate) fn npm_alone(report: &mut Report) {
 pub(crate) fn e2e_alone(report: &mut Report, filter: Option<&str>) {
     if setup_all(report) {
         let page = inspector::made(report);
-        end_to_end(report, filter, page);
+        let real = real_repositories(report);
+        end_to_end(report, filter, page, real.as_deref());
     }
 }
 
@@ -96,29 +98,34 @@ fn conformance(totals: &mut Totals) -> Result<Outcome, Failure> {
     run_tests(&mut command, totals).map(done)
 }
 
-/// Every test that needs no service. Those that read real repositories do so where they are
-/// kept; where they are not, those tests say so, and so does the summary.
-fn plain(report: &mut Report) {
+/// Where real repositories are kept; where they are not, the tests that read them say so, and so
+/// does the summary.
+fn real_repositories(report: &mut Report) -> Option<PathBuf> {
     let data = root().join(REAL_DATA);
-    let there = data.is_dir();
-    if !there {
-        report.step("real repositories", || {
-            Ok(Outcome::NotRun(format!(
-                "{REAL_DATA} is not beside this checkout"
-            )))
-        });
+    if data.is_dir() {
+        return Some(data);
     }
+    report.step("real repositories", || {
+        Ok(Outcome::NotRun(format!(
+            "{REAL_DATA} is not beside this checkout"
+        )))
+    });
+    None
+}
+
+/// Every test that needs no service.
+fn plain(report: &mut Report, real: Option<&Path>) {
     report.tests("tests that need no service", |totals| {
         let mut command = cargo(["test", "--workspace", "--no-fail-fast"]);
-        if there {
-            command.env("OCIREPO_TEST_REPOS", data);
+        if let Some(real) = real {
+            command.env("OCIREPO_TEST_REPOS", real);
         }
         run_tests(&mut command, totals).map(done)
     });
 }
 
 /// Without the page, what is tested of it fails, and says so.
-fn end_to_end(report: &mut Report, filter: Option<&str>, page: bool) {
+fn end_to_end(report: &mut Report, filter: Option<&str>, page: bool, real: Option<&Path>) {
     report.tests("end to end", |totals| {
         inspector::install("e2e/inspector")?;
         build_programs()?;
@@ -134,6 +141,9 @@ fn end_to_end(report: &mut Report, filter: Option<&str>, page: bool) {
         command.env("OCIREPO_LAB_SYNTHETIC", many.packages);
         if page {
             command.env(inspector::VARIABLE, inspector::directory());
+        }
+        if let Some(real) = real {
+            command.env("OCIREPO_TEST_REPOS", real);
         }
         run_tests(lab_environment(&mut command), totals).map(done)
     });

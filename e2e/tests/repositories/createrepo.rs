@@ -31,7 +31,7 @@ use quick_xml::events::{BytesStart, Event};
 const AWKWARD: &str = "sub dir/a+b~c^d & <e> 100% #? é/LibFoo++ copy.rpm";
 
 /// Built once: packages below `Packages/` and [`AWKWARD`].
-fn packages() -> &'static Scratch {
+pub(crate) fn packages() -> &'static Scratch {
     static PACKAGES: OnceLock<Scratch> = OnceLock::new();
     PACKAGES.get_or_init(|| {
         let work = Scratch::new("rpmbuild").unwrap();

@@ -75,7 +75,7 @@ fn versions_compare_as_rpm_compares_them() {
 
 #[test]
 fn epoch_comes_before_version_before_release() {
-    let order = ["1.0", "1.0-1", "1.0-2", "1.1-1", "1:0.1-1"];
+    let order = ["1.0", "1.0-~1", "1.0-1", "1.0-2", "1.1-1", "1:0.1-1"];
     for pair in order.windows(2) {
         let [a, b] = [pair[0], pair[1]].map(|text| text.parse::<Evr>().unwrap());
         assert_eq!(a.compare(&b), Less, "{a} {b}");
