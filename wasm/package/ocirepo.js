@@ -105,6 +105,17 @@ const detailsOf = ({ row, ...more }) => ({ ...row, ...more });
 
 const MEBI = 1024 * 1024;
 
+// What is there of a blob, or nothing when it is more than the blob has.
+async function partialOf(reference, { size, resume }) {
+  const partial = new wasm.Partial(reference, size);
+  for await (const chunk of resume) {
+    if (partial.feed(chunk)) continue;
+    partial.free();
+    return undefined;
+  }
+  return partial;
+}
+
 class BlobDownload {
   #start;
   #signal;
@@ -236,9 +247,8 @@ export class Client {
 
   #client() {
     if (!this.#inner) {
-      const { gateway, trustedRealms, concurrency, onEvent, onCredentials } = this.#options;
-      const options = JSON.stringify({ gateway, trustedRealms, concurrency });
-      this.#inner = new wasm.Client(options, onEvent, onCredentials);
+      const { credentials, onEvent, onCredentials, ...options } = this.#options;
+      this.#inner = new wasm.Client(JSON.stringify(options), onEvent, onCredentials);
       for (const [registry, credentials] of this.#given) {
         this.#inner.give(registry, JSON.stringify(credentials));
       }
@@ -286,6 +296,38 @@ export class Client {
     });
   }
 
+  exists(reference, options) {
+    return this.#ask(options, (client, call) => client.exists(reference, call));
+  }
+
+  save(reference, write, options = {}) {
+    return this.#ask(options, async (client, call) => {
+      const there = options.resume && (await partialOf(reference, options));
+      const found = await client.save(reference, options.size, there, write, call);
+      return { verified: true, ...found };
+    });
+  }
+
+  push(repository, blob, { signal, progress, ...how } = {}) {
+    return this.#ask({ signal, progress }, (client, call) =>
+      client.push(repository, blob, JSON.stringify(how), call),
+    );
+  }
+
+  pushManifest(reference, bytes, options) {
+    return this.#ask(options, (client, call) =>
+      client.pushManifest(reference, bytes, options?.mediaType, call),
+    );
+  }
+
+  deleteManifest(reference, options) {
+    return this.#ask(options, (client, call) => client.deleteManifest(reference, call));
+  }
+
+  deleteBlob(reference, options) {
+    return this.#ask(options, (client, call) => client.deleteBlob(reference, call));
+  }
+
   tags(repository, options) {
     return this.#ask(options, (client, call) => client.tags(repository, call));
   }
@@ -306,6 +348,10 @@ export class Client {
       const { root, ...facts } = inner.facts();
       return new RpmRepository(inner, { ...facts, root: root && manifestOf(root) });
     });
+  }
+
+  async settled() {
+    await this.#inner?.settled();
   }
 
   close() {

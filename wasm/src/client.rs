@@ -6,46 +6,24 @@ use std::rc::Rc;
 use js_sys::{Function, Object, Promise, Uint8Array};
 use ocirepo::annotations::Annotations;
 use ocirepo::auth::credentials::Credentials;
-use ocirepo::capabilities::Capabilities;
 use ocirepo::descriptor::Descriptor;
 use ocirepo::operation::Resume;
 use ocirepo::reference::{Location, Reference, Registry, Repository};
-use ocirepo::retry::RetryPolicy;
-use ocirepo::session::{Config, Event};
+use ocirepo::session::Event;
 use ocirepo::sink::Content;
 use ocirepo::{Digest, Manifest, Session};
 use serde::{Deserialize, Serialize};
-use url::Url;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use crate::driver::{Driver, Job, OnBytes};
 use crate::failure::Failure;
-use crate::gateway::Gateway;
 use crate::js::{self, Call};
 use crate::json::to_js;
+use crate::options::Options;
 use crate::target::{Stream, Target};
 use crate::wait::{Aborted, Bell, First, first};
-
-/// Options of a client, as JSON.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Options {
-    gateway: Option<String>,
-    trusted_realms: std::collections::BTreeMap<String, Vec<String>>,
-    concurrency: usize,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            gateway: None,
-            trusted_realms: std::collections::BTreeMap::new(),
-            concurrency: 6,
-        }
-    }
-}
 
 /// A session that performs its requests with `fetch`.
 #[wasm_bindgen(skip_typescript)]
@@ -63,36 +41,8 @@ impl Client {
         on_credentials: Option<Function>,
     ) -> Result<Client, JsValue> {
         let options: Options = serde_json::from_str(options).map_err(Failure::input)?;
-        let gateway = match &options.gateway {
-            Some(base) => Some(
-                Gateway::new(base)
-                    .ok_or_else(|| Failure::input(format!("`{base}` is no URL of a gateway")))?,
-            ),
-            None => None,
-        };
-        let mut config = Config {
-            capabilities: Capabilities {
-                // Node shows everything, and so does one's own origin.
-                hides_headers: js::page_origin().is_some() && gateway.is_none(),
-                ..Capabilities::fetch()
-            },
-            concurrency: options.concurrency.clamp(1, 64),
-            // Somebody sits and waits.
-            retry: RetryPolicy {
-                retries: 3,
-                longest_wait_ms: 5_000,
-                longest_retry_after_ms: 60_000,
-                ..RetryPolicy::default()
-            },
-            ..Config::default()
-        };
-        for (registry, realms) in &options.trusted_realms {
-            for realm in realms {
-                config
-                    .trusted_realms
-                    .insert(registry, &Url::parse(realm).map_err(Failure::input)?);
-            }
-        }
+        let gateway = options.gateway()?;
+        let config = options.config(gateway.is_some())?;
         // Whatever it is: it spreads retries, and keeps nothing secret.
         let seed = (js_sys::Math::random() * 9e15) as u64;
         let on_event = on_event.map(|tell| -> crate::driver::OnEvent {
@@ -108,7 +58,7 @@ impl Client {
         });
         let session = Session::new(config, seed);
         Ok(Client {
-            driver: Driver::new(session, gateway, on_event, ask),
+            driver: Driver::new(session, gateway, options.stall(), on_event, ask),
         })
     }
 
@@ -232,6 +182,11 @@ impl Client {
         Ok(to_js(&names))
     }
 
+    /// Waits until nothing is under way, such as what takes back an upload that was cancelled.
+    pub async fn settled(&self) {
+        self.driver.settled().await;
+    }
+
     /// Ends everything that is under way.
     pub fn close(&self) {
         self.driver.close();
@@ -264,6 +219,7 @@ impl Download {
         let job = Job {
             target: Some(Target::Stream(Rc::clone(&stream))),
             on_bytes: progress(&call, "download", content.size, "blob"),
+            ..Job::default()
         };
         let (driver, held, done) = (driver.clone(), Rc::clone(&stream), Rc::clone(&end));
         spawn_local(async move {
@@ -481,7 +437,7 @@ pub(crate) fn reference(text: &str) -> Result<Reference, Failure> {
     }
 }
 
-fn blob(text: &str) -> Result<(Repository, Digest), Failure> {
+pub(crate) fn blob(text: &str) -> Result<(Repository, Digest), Failure> {
     let reference = reference(text)?;
     let digest = reference
         .digest()
@@ -502,7 +458,7 @@ fn registry(text: &str) -> Result<Registry, Failure> {
     }
 }
 
-fn whole(number: f64) -> Result<u64, Failure> {
+pub(crate) fn whole(number: f64) -> Result<u64, Failure> {
     match (0.0..=9e15).contains(&number) && number.fract() == 0.0 {
         true => Ok(number as u64),
         false => Err(Failure::input(format!("{number} is no number of bytes"))),

@@ -38,6 +38,8 @@ pub(crate) struct Driver(Rc<Shared>);
 
 pub(crate) struct Shared {
     pub(crate) gateway: Option<Gateway>,
+    /// How long a body may stall, in milliseconds.
+    pub(crate) stall: f64,
     on_event: Option<OnEvent>,
     ask: Option<Ask>,
     state: RefCell<State>,
@@ -58,6 +60,8 @@ struct State {
 pub(crate) struct Job {
     /// Where pulled bytes go.
     pub(crate) target: Option<Target>,
+    /// Where pushed bytes come from.
+    pub(crate) source: Option<js::Blob>,
     /// Is told of the bytes.
     pub(crate) on_bytes: Option<OnBytes>,
 }
@@ -77,11 +81,13 @@ impl Driver {
     pub(crate) fn new(
         session: Session,
         gateway: Option<Gateway>,
+        stall: f64,
         on_event: Option<OnEvent>,
         ask: Option<Ask>,
     ) -> Self {
         Self(Rc::new(Shared {
             gateway,
+            stall,
             on_event,
             ask,
             state: RefCell::new(State {
@@ -174,6 +180,13 @@ impl Driver {
         }
     }
 
+    /// Waits until the session has nothing left to do.
+    pub(crate) async fn settled(&self) {
+        let shared = &self.0;
+        let idle = || shared.state.borrow().session.is_idle().then_some(());
+        shared.bell.until(idle).await;
+    }
+
     /// Ends everything that is under way.
     pub(crate) fn close(&self) {
         let running: Vec<OperationId> = {
@@ -241,6 +254,16 @@ impl Shared {
         Some((job.target.clone()?, job.on_bytes.clone()))
     }
 
+    /// Where the bytes of an operation come from, and who is told.
+    pub(crate) fn source(
+        &self,
+        operation: Option<OperationId>,
+    ) -> Option<(js::Blob, Option<OnBytes>)> {
+        let state = self.state.borrow();
+        let job = &state.jobs.get(&operation?)?.job;
+        Some((job.source.clone()?, job.on_bytes.clone()))
+    }
+
     /// Notes why an exchange failed, for the error if it comes to one.
     pub(crate) fn note(&self, operation: Option<OperationId>, lost: cors::Lost) {
         let mut state = self.state.borrow_mut();
@@ -292,7 +315,12 @@ impl Shared {
                     }
                     self.bell.ring();
                 }
-                Output::Wait { until } => return self.wake_at(until),
+                Output::Wait { until } => {
+                    if self.state.borrow().session.is_idle() {
+                        self.bell.ring();
+                    }
+                    return self.wake_at(until);
+                }
             }
         }
     }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use wasm_bindgen::JsValue;
 
 use crate::cors::Fix;
+use crate::js;
 
 /// What becomes an `OcirepoError`; its fields are described in `ocirepo.d.ts`.
 #[derive(Clone, Debug, Serialize)]
@@ -47,6 +48,12 @@ impl Failure {
 
     pub(crate) fn local(message: impl Into<String>) -> Self {
         Self::new("local", message)
+    }
+
+    /// What a function of the caller threw.
+    pub(crate) fn thrown(error: &JsValue) -> Self {
+        let message = js::property(error, "message").and_then(|message| message.as_string());
+        Self::local(message.unwrap_or_else(|| "a function that was given threw".to_owned()))
     }
 
     pub(crate) fn corrupt(message: impl Into<String>) -> Self {

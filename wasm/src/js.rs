@@ -44,6 +44,16 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn cancel(this: &Reader) -> Promise;
 
+    /// Bytes that may be on disk.
+    #[derive(Clone)]
+    pub type Blob;
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn size(this: &Blob) -> f64;
+    #[wasm_bindgen(method)]
+    pub(crate) fn slice(this: &Blob, start: f64, end: f64) -> Blob;
+    #[wasm_bindgen(method, js_name = arrayBuffer)]
+    pub(crate) fn bytes(this: &Blob) -> Promise;
+
     /// What `Reader::read` resolves with.
     pub(crate) type Piece;
     #[wasm_bindgen(method, getter)]

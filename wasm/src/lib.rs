@@ -7,7 +7,8 @@
 //! ```text
 //!  package/ocirepo.js   promises, async iterators, errors that can be thrown
 //!  ────────────────────────────────────────────────────────────────────────
-//!  client               what is asked of registries
+//!  client, options      what is asked of registries, and how
+//!  transfer             blobs to and from files, and what changes a registry
 //!  driver, exchange     the session, and its requests as tasks on the event loop
 //!  cors, failure        why something failed, for people
 //!  load, repository     RPM repositories and their files
@@ -23,18 +24,21 @@ mod gateway;
 mod js;
 mod json;
 mod load;
+mod options;
 mod packages;
 mod repository;
 mod table;
 mod target;
+mod transfer;
 mod wait;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
 pub use client::{Client, Download, parse_reference};
-pub use js::Call;
+pub use js::{Blob, Call};
 pub use packages::PackageTable;
 pub use repository::Repository;
+pub use transfer::Partial;
 
 /// The version of the package.
 #[wasm_bindgen(skip_typescript)]

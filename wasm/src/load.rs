@@ -152,6 +152,7 @@ pub(crate) async fn pull(
         let job = Job {
             target: Some(target::Target::Memory(Rc::clone(&memory))),
             on_bytes: on_bytes.clone(),
+            ..Job::default()
         };
         let pulled = driver.run(job, |session| {
             session.pull_blob(&blob.repository, &blob.descriptor, Resume::Fresh)

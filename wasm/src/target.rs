@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use js_sys::Uint8Array;
+use js_sys::{Function, Promise, Uint8Array};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::JsFuture;
 
 use crate::failure::Failure;
 use crate::wait::Bell;
@@ -18,6 +20,8 @@ const AHEAD: usize = 4 << 20;
 pub(crate) enum Target {
     /// Memory, in which a pull that starts over writes again from the start.
     Memory(Rc<RefCell<Vec<u8>>>),
+    /// What the caller does with bytes and the offset they belong at.
+    Place(Function),
     /// The caller's end of a stream, from which nothing can be taken back.
     Stream(Rc<Stream>),
 }
@@ -38,8 +42,30 @@ impl Target {
                 memory.extend_from_slice(copied);
                 Ok(())
             }
+            Self::Place(_) if copied.is_empty() => Ok(()),
+            Self::Place(write) => {
+                let written = write.call2(
+                    &JsValue::NULL,
+                    &kept(chunk, copied.len()),
+                    &(offset as f64).into(),
+                );
+                let written = match written {
+                    Ok(promise) => JsFuture::from(Promise::resolve(&promise)).await,
+                    Err(error) => Err(error),
+                };
+                written.map(|_| ()).map_err(|error| Failure::thrown(&error))
+            }
             Self::Stream(stream) => stream.write(offset, copied.len(), chunk).await,
         }
+    }
+}
+
+/// The last `len` bytes of a chunk.
+fn kept(chunk: &Uint8Array, len: usize) -> Uint8Array {
+    let len = u32::try_from(len).unwrap_or(u32::MAX);
+    match chunk.length().saturating_sub(len) {
+        0 => chunk.clone(),
+        skip => chunk.subarray(skip, chunk.length()),
     }
 }
 
@@ -73,14 +99,8 @@ impl Stream {
         }
         let room = || (self.state.borrow().waiting < AHEAD).then_some(());
         self.bell.until(room).await;
-        let skip = chunk
-            .length()
-            .saturating_sub(u32::try_from(len).unwrap_or(u32::MAX));
         let mut state = self.state.borrow_mut();
-        state.chunks.push_back(match skip {
-            0 => chunk.clone(),
-            skip => chunk.subarray(skip, chunk.length()),
-        });
+        state.chunks.push_back(kept(chunk, len));
         state.waiting += len;
         state.position += len as u64;
         drop(state);

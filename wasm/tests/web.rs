@@ -4,7 +4,7 @@
 
 use js_sys::{Function, Reflect};
 use ocirepo::Digest;
-use ocirepo_wasm::{Call, Client};
+use ocirepo_wasm::{Blob, Call, Client, Partial};
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -34,11 +34,18 @@ const REGISTRY: &str = r#"
         },
       }));
     }
+    if (name === "pushed") {
+      if (init.method === "POST") {
+        return new Response("", { status: 202, headers: { location: "/v2/pushed/blobs/uploads/1" } });
+      }
+      globalThis.sent = await new Response(init.body).text();
+      return new Response("", { status: 201 });
+    }
     const text = name === "wrong" ? blob.replace("o", "0") : blob;
     const bytes = new TextEncoder().encode(name === "longer" ? text + "!" : text);
-    const range = /bytes=(\d+)-(\d+)/.exec(init.headers.range ?? "");
+    const range = /bytes=(\d+)-(\d*)/.exec(init.headers.range ?? "");
     if (range) {
-      const [start, end] = [Number(range[1]), Number(range[2]) + 1];
+      const [start, end] = [Number(range[1]), Number(range[2] || bytes.length - 1) + 1];
       const headers = { "content-range": `bytes ${start}-${end - 1}/${bytes.length}` };
       return new Response(bytes.slice(start, end), { status: 206, headers });
     }
@@ -131,6 +138,69 @@ async fn a_range_is_what_was_asked_for() {
     assert_eq!(range.to_vec(), b"world");
     let empty = client.range(address("good"), 6.0, 6.0, call()).await;
     assert_eq!(kind(&empty.unwrap_err()), "input");
+}
+
+#[wasm_bindgen_test]
+async fn a_pull_goes_on_where_a_file_ends() {
+    let client = client();
+    let mut there = Partial::new(&address("good"), Some(11.0)).unwrap();
+    assert!(there.feed(b"hello "));
+    let write = Function::new_with_args(
+        "chunk, position",
+        "globalThis.written ??= []; for (const byte of chunk) written[position++] = byte;",
+    );
+    let saved = client
+        .save(address("good"), Some(11.0), Some(there), write, call())
+        .await
+        .unwrap();
+    assert_eq!(
+        text(&saved, "digest"),
+        Digest::of(BLOB.as_bytes()).to_string()
+    );
+    let written = Reflect::get(&js_sys::global(), &"written".into()).unwrap();
+    let written = js_sys::Uint8Array::new(&written).to_vec();
+    assert_eq!(written, b"\0\0\0\0\0\0world");
+    let mut more = Partial::new(&address("good"), Some(11.0)).unwrap();
+    assert!(
+        !more.feed(b"hello world!"),
+        "a blob has no more than it has"
+    );
+}
+
+#[wasm_bindgen_test]
+async fn a_blob_is_hashed_and_sent() {
+    let client = client();
+    let blob = Function::new_with_args("text", "return new Blob([text])")
+        .call1(&JsValue::NULL, &BLOB.into())
+        .unwrap();
+    let place = "registry.example/pushed".to_owned();
+    let pushed = client
+        .push(
+            place,
+            blob.unchecked_into::<Blob>(),
+            "{}".to_owned(),
+            call(),
+        )
+        .await
+        .unwrap();
+    let digest = Digest::of(BLOB.as_bytes()).to_string();
+    assert_eq!(text(&pushed, "digest"), digest);
+    assert_eq!(text(&js_sys::global(), "sent"), BLOB);
+    let asked = Function::new_no_args("return asked.map((init) => init.url).join(' ')");
+    let asked = asked.call0(&JsValue::NULL).unwrap().as_string().unwrap();
+    let hex = digest.trim_start_matches("sha256:");
+    assert!(asked.ends_with(hex), "{asked}");
+}
+
+#[wasm_bindgen_test]
+async fn redirects_are_shown_where_there_is_no_page() {
+    let client = client();
+    pull(&client, "good", None).await.1.unwrap();
+    let redirect = Function::new_no_args("return asked[0].redirect");
+    let redirect = redirect.call0(&JsValue::NULL).unwrap().as_string();
+    let is_page = Reflect::has(&js_sys::global(), &"location".into()).unwrap();
+    let expected = if is_page { "follow" } else { "manual" };
+    assert_eq!(redirect.as_deref(), Some(expected));
 }
 
 #[wasm_bindgen_test]

@@ -23,10 +23,11 @@ const MODULES: [(&str, &str, &str); 2] = [
 ];
 
 /// What is written by hand.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     ("wasm/package/package.json", "package.json"),
     ("wasm/package/ocirepo.js", "ocirepo.js"),
     ("wasm/package/ocirepo.d.ts", "ocirepo.d.ts"),
+    ("wasm/package/rpm.d.ts", "rpm.d.ts"),
     ("wasm/README.md", "README.md"),
     ("LICENSE-MIT", "LICENSE-MIT"),
     ("LICENSE-APACHE", "LICENSE-APACHE"),

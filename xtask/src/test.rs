@@ -20,17 +20,17 @@ const MANY: usize = 5_000;
 /// Real repositories to read, if they are kept beside the checkout.
 const REAL_DATA: &str = "../shared/data/rpm-md";
 
-/// Setup, checks, unit tests, conformance, real data, the inspector, end to end, packages.
+/// Setup, checks, unit tests, conformance, real data, the inspector, hosts, end to end, packages.
 pub(crate) fn everything(report: &mut Report) {
     let ready = setup_all(report);
     check::all(report);
     let real = real_repositories(report);
     plain(report, real.as_deref());
     if ready {
-        hosts::all(report, None);
         capi::tests(report);
         report.tests("conformance of docker-registry", conformance);
         let page = inspector::all(report);
+        hosts::all(report, None);
         end_to_end(report, None, page, real.as_deref());
         npm::tests(report, &program());
         package::of(report, &program());
