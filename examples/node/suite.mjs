@@ -6,7 +6,7 @@
 //     1 ok tags=el8,el9
 //     end
 
-import { openAsBlob } from "node:fs";
+import { constants, openAsBlob } from "node:fs";
 import { open, readFile, writeFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { Client } from "ocirepo";
@@ -64,10 +64,8 @@ async function* pieces(file) {
 }
 
 async function pullBlob(client, at, size, path, options) {
-  const file = await open(path, "a+").then(async (made) => {
-    await made.close();
-    return open(path, "r+");
-  });
+  // Made if it is missing, and kept if it is there.
+  const file = await open(path, constants.O_RDWR | constants.O_CREAT);
   try {
     const write = async (chunk, position) => {
       for (let from = 0; from < chunk.length; ) {

@@ -161,7 +161,10 @@ export type ClientEvent =
   | { type: "redirect"; to: string };
 
 export interface Progress {
-  /** `download` and `upload` count bytes, `read` counts packages. */
+  /**
+   * `download` and `upload` count bytes, `read` counts packages. Bytes of an upload count when
+   * they are read to be hashed, before they are sent: fetch tells nothing of a body under way.
+   */
   phase: "download" | "upload" | "read";
   done: number;
   /** Missing when nobody knows. */

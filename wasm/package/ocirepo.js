@@ -106,9 +106,10 @@ const detailsOf = ({ row, ...more }) => ({ ...row, ...more });
 const MEBI = 1024 * 1024;
 
 // What is there of a blob, or nothing when it is more than the blob has.
-async function partialOf(reference, { size, resume }) {
+async function partialOf(reference, { size, resume, signal }) {
   const partial = new wasm.Partial(reference, size);
   for await (const chunk of resume) {
+    signal?.throwIfAborted();
     if (partial.feed(chunk)) continue;
     partial.free();
     return undefined;

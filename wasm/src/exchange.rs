@@ -33,7 +33,7 @@ pub(crate) async fn perform(shared: Rc<Shared>, mut request: Box<Request>, signa
     };
     let lost = Lost::of(&request);
     let mut source = request.source.take();
-    let body = match exchange.body(&request, &mut source).await {
+    let body = match exchange.body(&request, &mut source, &signal).await {
         Ok(body) => body,
         Err(_) if signal.aborted() => return,
         Err(failure) => return exchange.lost_here(failure, None, source),
@@ -64,6 +64,7 @@ impl Exchange {
         &self,
         request: &Request,
         source: &mut Option<BlobSource>,
+        signal: &AbortSignal,
     ) -> Result<JsValue, Failure> {
         let range = match &request.body {
             Body::Empty => return Ok(JsValue::UNDEFINED),
@@ -80,6 +81,9 @@ impl Exchange {
             let end = range.end.min(at + PIECE);
             let piece = JsFuture::from(blob.slice(at as f64, end as f64).bytes()).await;
             let piece = piece.map_err(|error| Failure::thrown(&error))?;
+            if signal.aborted() {
+                return Err(Failure::closed());
+            }
             let piece = Uint8Array::new(&piece).to_vec();
             source
                 .chunk(at, &piece)

@@ -15,6 +15,7 @@ const BLOB: &str = "hello world";
 const REGISTRY: &str = r#"
   const [blob] = arguments;
   globalThis.asked = [];
+  globalThis.sent = "";
   globalThis.fetch = async (url, init) => {
     globalThis.asked.push({ url, ...init });
     const name = new URL(url).pathname.split("/")[2];
@@ -38,7 +39,7 @@ const REGISTRY: &str = r#"
       if (init.method === "POST") {
         return new Response("", { status: 202, headers: { location: "/v2/pushed/blobs/uploads/1" } });
       }
-      globalThis.sent = await new Response(init.body).text();
+      globalThis.sent += await new Response(init.body).text();
       return new Response("", { status: 201 });
     }
     const text = name === "wrong" ? blob.replace("o", "0") : blob;
@@ -67,6 +68,13 @@ fn client() -> Client {
 
 fn call() -> Call {
     js_sys::Object::new().unchecked_into()
+}
+
+fn aborted_by(controller: &JsValue) -> Call {
+    let options = js_sys::Object::new();
+    let signal = Reflect::get(controller, &"signal".into()).unwrap();
+    Reflect::set(&options, &"signal".into(), &signal).unwrap();
+    options.unchecked_into()
 }
 
 fn address(repository: &str) -> String {
@@ -193,6 +201,47 @@ async fn a_blob_is_hashed_and_sent() {
 }
 
 #[wasm_bindgen_test]
+async fn an_abort_stops_the_hashing() {
+    let client = client();
+    let controller = Function::new_no_args("return new AbortController()")
+        .call0(&JsValue::NULL)
+        .unwrap();
+    let blob = Function::new_with_args(
+        "controller",
+        r#"
+          globalThis.pieces = 0;
+          const slice = (start, end) => ({
+            async arrayBuffer() {
+              globalThis.pieces += 1;
+              controller.abort();
+              await new Promise((resolve) => setTimeout(resolve, 10));
+              return new ArrayBuffer(end - start);
+            },
+          });
+          return { size: 4 * 1024 * 1024, slice };
+        "#,
+    )
+    .call1(&JsValue::NULL, &controller)
+    .unwrap();
+    let place = "registry.example/pushed".to_owned();
+    let push = client.push(
+        place,
+        blob.unchecked_into::<Blob>(),
+        "{}".to_owned(),
+        aborted_by(&controller),
+    );
+    assert!(push.await.is_err());
+    client.settled().await;
+    let wait = Function::new_no_args("return new Promise((resolve) => setTimeout(resolve, 100))");
+    let wait = wait.call0(&JsValue::NULL).unwrap();
+    wasm_bindgen_futures::JsFuture::from(wait.unchecked_into::<js_sys::Promise>())
+        .await
+        .unwrap();
+    let pieces = Reflect::get(&js_sys::global(), &"pieces".into()).unwrap();
+    assert_eq!(pieces.as_f64(), Some(1.0), "the rest was read for nobody");
+}
+
+#[wasm_bindgen_test]
 async fn redirects_are_shown_where_there_is_no_page() {
     let client = client();
     pull(&client, "good", None).await.1.unwrap();
@@ -241,11 +290,8 @@ async fn an_abort_stops_the_request() {
     let controller = Function::new_no_args("return new AbortController()")
         .call0(&JsValue::NULL)
         .unwrap();
-    let options = js_sys::Object::new();
-    let signal = Reflect::get(&controller, &"signal".into()).unwrap();
-    Reflect::set(&options, &"signal".into(), &signal).unwrap();
     let download = client
-        .blob(&address("stalls"), None, options.unchecked_into())
+        .blob(&address("stalls"), None, aborted_by(&controller))
         .unwrap();
     let abort = Function::new_with_args("c", "setTimeout(() => c.abort(), 50)");
     abort.call1(&JsValue::NULL, &controller).unwrap();
