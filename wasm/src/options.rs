@@ -95,7 +95,6 @@ impl Options {
                 first_wait_ms: self.retry.first_wait_ms,
                 longest_wait_ms: self.retry.longest_wait_ms,
                 longest_retry_after_ms: self.retry.longest_retry_after_ms,
-                ..defaults.retry
             },
             limits: Limits {
                 manifest: self.manifest_limit.unwrap_or(defaults.limits.manifest),
