@@ -3,8 +3,8 @@
 use std::fs::File as StdFile;
 use std::io::{self, SeekFrom};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use tokio::fs::File;
@@ -22,12 +22,47 @@ pub(crate) enum Target {
         path: PathBuf,
         position: u64,
     },
-    /// The caller's end of a stream, from which nothing can be taken back.
+    /// The caller's, from whom nothing can be taken back.
     Stream {
-        chunks: mpsc::Sender<Bytes>,
+        chunks: Chunks,
         /// How many bytes were handed on, by earlier pulls of the stream too.
         position: Arc<AtomicU64>,
     },
+}
+
+/// Where a caller takes chunks.
+pub(crate) enum Chunks {
+    /// At the other end of a channel.
+    Channel(mpsc::Sender<Bytes>),
+    /// Here and now; a call that waits makes the transfer wait.
+    Call(Arc<Mutex<OnChunk>>),
+}
+
+/// Takes the next chunk of a blob that nobody has verified yet.
+pub(crate) type OnChunk = dyn FnMut(Bytes) -> io::Result<()> + Send;
+
+impl std::fmt::Debug for Chunks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Channel(_) => "Channel",
+            Self::Call(_) => "Call",
+        })
+    }
+}
+
+impl Chunks {
+    async fn send(&self, bytes: Bytes) -> io::Result<()> {
+        match self {
+            Self::Channel(chunks) => {
+                let sent = chunks.send(bytes).await;
+                sent.map_err(|_| io::Error::other("nobody reads it any more"))
+            }
+            Self::Call(call) => {
+                let mut call = call.lock().unwrap_or_else(PoisonError::into_inner);
+                call(bytes)
+            }
+        }
+    }
 }
 
 impl Target {
@@ -41,7 +76,7 @@ impl Target {
     }
 
     /// A stream of which so many bytes were handed on already.
-    pub(crate) fn stream(chunks: mpsc::Sender<Bytes>, position: Arc<AtomicU64>) -> Self {
+    pub(crate) fn stream(chunks: Chunks, position: Arc<AtomicU64>) -> Self {
         Self::Stream { chunks, position }
     }
 
@@ -67,20 +102,19 @@ impl Target {
                 Ok(())
             }
             Self::Stream { chunks, position } => {
-                let failed = |message: &str| Error::Stream {
+                let failed = |source| Error::Stream {
                     doing: "stream a blob",
-                    source: io::Error::other(message),
+                    source,
                 };
                 if offset != position.load(Ordering::Relaxed) {
-                    return Err(failed(
+                    return Err(failed(io::Error::other(
                         "it has to start over, but a part was handed on already; try again",
-                    ));
+                    )));
                 }
                 let end = offset.saturating_add(bytes.len() as u64);
                 position.store(end, Ordering::Relaxed);
                 if !bytes.is_empty() {
-                    let sent = chunks.send(bytes).await;
-                    sent.map_err(|_| failed("nobody reads it any more"))?;
+                    chunks.send(bytes).await.map_err(failed)?;
                 }
                 Ok(())
             }
@@ -122,7 +156,7 @@ mod tests {
     #[tokio::test]
     async fn a_stream_cannot_start_over() {
         let (sender, mut receiver) = mpsc::channel(4);
-        let mut target = Target::stream(sender, Arc::default());
+        let mut target = Target::stream(Chunks::Channel(sender), Arc::default());
         target.write(0, Bytes::from_static(b"abc")).await.unwrap();
         let error = target.write(0, Bytes::from_static(b"a")).await.unwrap_err();
         assert!(error.to_string().contains("start over"), "{error}");

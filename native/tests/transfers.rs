@@ -233,6 +233,38 @@ async fn a_wrong_byte_never_completes_a_writer_or_a_file() {
 }
 
 #[tokio::test]
+async fn chunks_are_handed_out_as_they_come_until_one_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Server::start(Config::default()).await;
+    let repository = server.repository("me/repo");
+    let bytes = noise(1_000_000);
+    server.registry().put_blob("me/repo", bytes.clone());
+    server.script(
+        Rule::new(Quirk::CutAfter(300_000))
+            .method(Method::GET)
+            .first(1),
+    );
+    let client = client(home.path());
+
+    let got = Arc::new(Mutex::new(Vec::new()));
+    let taken = got.clone();
+    let take = move |chunk: bytes::Bytes| {
+        taken.lock().unwrap().extend_from_slice(&chunk);
+        Ok(())
+    };
+    let pulled = client.pull_each(&repository, content(&bytes), take).await;
+    assert_eq!(pulled.unwrap().size, 1_000_000);
+    assert_eq!(*got.lock().unwrap(), bytes);
+    assert_eq!(server.log().len(), 2, "one part was not fetched twice");
+
+    let full = |_| Err(std::io::ErrorKind::StorageFull.into());
+    let error = client.pull_each(&repository, content(&bytes), full).await;
+    let error = error.unwrap_err();
+    assert!(matches!(error, Error::Stream { .. }), "{error:?}");
+    assert_eq!(server.log().len(), 3, "it was not tried again");
+}
+
+#[tokio::test]
 async fn a_partial_file_that_turns_out_wrong_is_fetched_again_once() {
     let home = tempfile::tempdir().unwrap();
     let server = Server::start(Config::default()).await;

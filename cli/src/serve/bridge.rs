@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use futures_util::StreamExt as _;
 use http::header::{
     AGE, ALLOW, CONTENT_TYPE, HOST, PROXY_AUTHENTICATE, RETRY_AFTER, USER_AGENT, WARNING,
     WWW_AUTHENTICATE,
@@ -16,7 +15,6 @@ use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use ocirepo::Digest;
 use ocirepo_native::Client;
-use ocirepo_native::client::BlobStream;
 use ocirepo_rpm::href::Href;
 use ocirepo_rpm::layout::format::{REPOMD, SIGNATURE};
 use ocirepo_rpm::snapshot::{Blob, Made};
@@ -285,22 +283,26 @@ impl Bridge {
         let digest = blob.descriptor.digest;
         let fetch = {
             let (client, blob, metrics) = (client.clone(), blob.clone(), self.metrics.clone());
-            move |mut sink: Sink| async move {
+            move |sink: Sink| async move {
                 metrics.fetches.up();
-                let stream = client.pull_stream(&blob.repository, &blob.descriptor);
-                let error = match written(stream, &mut sink).await {
-                    Ok(()) => return Ok(()),
+                let pull = || {
+                    let mut sink = sink.clone();
+                    let take = move |chunk| sink.take(chunk);
+                    client.pull_each(&blob.repository, &blob.descriptor, take)
+                };
+                let error = match pull().await {
+                    Ok(_) => return Ok(()),
                     Err(error) => error,
                 };
                 // A cache in between may serve only blobs of manifests it has seen.
-                let Some(list) = blob.list.filter(|_| error.exit() == Exit::NotFound) else {
-                    return Err(error);
+                let Some(list) = blob.list.as_ref().filter(|_| error.is_not_found()) else {
+                    return Err(error.into());
                 };
                 client
-                    .pull_manifest(&list.repository, list.selector)
+                    .pull_manifest(&list.repository, list.selector.clone())
                     .await?;
-                let stream = client.pull_stream(&blob.repository, &blob.descriptor);
-                written(stream, &mut sink).await
+                pull().await?;
+                Ok(())
             }
         };
         let found = self.flights.find(digest, Verified::ByFetch, fetch).await?;
@@ -467,15 +469,6 @@ impl Bridge {
             tracing::warn!("cannot write {}: {error}", path.display());
         }
     }
-}
-
-/// Writes a blob as it comes. The stream ends well only when all of it was right.
-async fn written(mut stream: BlobStream, sink: &mut Sink) -> Result<(), Failure> {
-    while let Some(chunk) = stream.next().await {
-        let taken = sink.take(chunk?);
-        taken.map_err(|error| Failure::failed(format!("cannot write a blob: {error}")))?;
-    }
-    Ok(())
 }
 
 /// A request that may be answered.

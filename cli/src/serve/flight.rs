@@ -275,7 +275,7 @@ impl Flight {
 }
 
 /// Takes the bytes of one flight, in order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Sink {
     /// Empty when the flight ended.
     inner: Arc<Mutex<Option<CacheWriter>>>,

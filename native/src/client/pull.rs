@@ -1,10 +1,11 @@
 //! Pulling blobs: into memory, files, writers, streams and the cache.
 
-use std::io::{Seek as _, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use futures_util::StreamExt as _;
 use ocirepo::operation::{Blob, Resume};
 use ocirepo::reference::Repository;
@@ -19,7 +20,7 @@ use crate::config::By;
 use crate::driver::Job;
 use crate::error::{Error, Result};
 use crate::partial::{Partial, blocking};
-use crate::target::Target;
+use crate::target::{Chunks, OnChunk, Target};
 
 /// How many chunks a stream may be ahead of its reader.
 const AHEAD: usize = 2;
@@ -67,24 +68,51 @@ impl Client {
     pub fn pull_stream(&self, repository: &Repository, content: impl Into<Content>) -> BlobStream {
         let (content, repository, client) = (content.into(), repository.clone(), self.clone());
         let (sender, chunks) = mpsc::channel(AHEAD);
-        let on_bytes = self.report(Some(content.digest), content.size);
         BlobStream::new(chunks, async move {
-            let sent = Arc::new(AtomicU64::new(0));
-            client
-                .read(&repository, By::Digest, |place| {
-                    let job = Job {
-                        target: Some(Target::stream(sender.clone(), Arc::clone(&sent))),
-                        on_bytes: on_bytes.clone(),
-                        ..Job::default()
-                    };
-                    let driver = client.driver(&place);
-                    async move {
-                        let start = |s: &mut Session| s.pull_blob(&place, content, Resume::Fresh);
-                        driver.run(job, start).await
-                    }
-                })
-                .await
+            let chunks = || Chunks::Channel(sender.clone());
+            client.pull_chunks(&repository, content, chunks).await
         })
+    }
+
+    /// Pulls a blob and hands each chunk to a function as it arrives, on whichever thread it
+    /// does: nothing of the blob is verified before this returns, not even the last chunk. A
+    /// function that waits makes the transfer wait.
+    ///
+    /// # Errors
+    /// Whatever the exchange or the function fails with; what was handed out is then useless.
+    pub async fn pull_each(
+        &self,
+        repository: &Repository,
+        content: impl Into<Content>,
+        take: impl FnMut(Bytes) -> io::Result<()> + Send + 'static,
+    ) -> Result<Blob> {
+        let take: Arc<Mutex<OnChunk>> = Arc::new(Mutex::new(take));
+        let chunks = || Chunks::Call(Arc::clone(&take));
+        self.pull_chunks(repository, content.into(), chunks).await
+    }
+
+    /// Pulls a blob piece by piece, from one place after another until one has it.
+    async fn pull_chunks(
+        &self,
+        repository: &Repository,
+        content: Content,
+        chunks: impl Fn() -> Chunks,
+    ) -> Result<Blob> {
+        let on_bytes = self.report(Some(content.digest), content.size);
+        let sent = Arc::new(AtomicU64::new(0));
+        self.read(repository, By::Digest, |place| {
+            let job = Job {
+                target: Some(Target::stream(chunks(), Arc::clone(&sent))),
+                on_bytes: on_bytes.clone(),
+                ..Job::default()
+            };
+            let driver = self.driver(&place);
+            async move {
+                let start = |s: &mut Session| s.pull_blob(&place, content, Resume::Fresh);
+                driver.run(job, start).await
+            }
+        })
+        .await
     }
 
     /// Pulls a blob into a writer, which gets the last chunk when the blob was found
