@@ -91,7 +91,7 @@ export async function keyboard(world) {
     const [file] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("Enter")]);
     check((await file.path()) !== null, "nothing was downloaded");
     await page.keyboard.press("4");
-    await page.getByRole("region", { name: "Tags" }).waitFor();
+    await page.getByRole("region", { name: "Tags", exact: true }).waitFor();
     await page.keyboard.press("?");
     await page.getByRole("dialog").waitFor();
     await page.keyboard.press("Escape");

@@ -20,7 +20,7 @@ export async function open(page, location) {
 }
 
 export async function view(page, name) {
-  await page.getByRole("navigation", { name: "Views" }).getByRole("link", { name }).click();
+  await page.getByRole("navigation", { name: "Views" }).getByRole("link", { name, exact: true }).click();
 }
 
 /** Searches until exactly so many packages are left. */
