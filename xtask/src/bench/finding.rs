@@ -317,7 +317,7 @@ mod tests {
             .ratio(Of::Wall, "ours", &["not there"], None)
             .count("requests", 3, 2);
         let text = finding.markdown();
-        assert!(text.contains("| wall: ours / curl + hash | 2.00 | 2.00 to 3.00 | ≤ 2.5 | met |"));
+        assert!(text.contains("| wall: ours / curl + hash | 2.00 | 2.00 to 3.00 | ≤ 2.50 | met |"));
         assert!(text.contains("| requests | 3 | ≤ 2 | missed |"), "{text}");
         assert!(!text.contains("not there"));
         let json = finding.json("one");
