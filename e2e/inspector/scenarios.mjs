@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { check, equal, withPage } from "./browser.mjs";
 import { host } from "./static.mjs";
-import { grid, logIn, lookAround, open, openPackage, problem, rows, search, view } from "./steps.mjs";
+import { grid, logIn, lookAround, open, openPackage, problem, search, view } from "./steps.mjs";
 
 /** Runs on a page from a static host. */
 async function onStaticHost({ page: directory, registry, tokens }, work) {

@@ -140,7 +140,6 @@ impl DescriptorRef<'_> {
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// The fields that a view is made of.
-#[derive(Default)]
 struct Document<'a> {
     schema_version: Option<u64>,
     media_type: Option<Text<'a>>,
@@ -179,14 +178,15 @@ impl<'de> Deserialize<'de> for Document<'de> {
                         Field::Manifests => once(&mut manifests, "manifests", map.next_value()?)?,
                         Field::Subject => once(&mut subject, "subject", map.next_value()?)?,
                         Field::ArtifactType => {
-                            let skipped: IgnoredAny = map.next_value()?;
-                            once(&mut artifact_type, "artifactType", skipped)?;
+                            once(&mut artifact_type, "artifactType", skipped(&mut map)?)?;
                         }
                         Field::Annotations => {
-                            let skipped: IgnoredAny = map.next_value()?;
-                            once(&mut annotations, "annotations", skipped)?;
+                            once(&mut annotations, "annotations", skipped(&mut map)?)?;
                         }
-                        Field::Other(key) => skip(&mut map, &FIELDS, &key)?,
+                        Field::Other(key) => {
+                            no_other_case(&FIELDS, &key)?;
+                            skipped(&mut map)?;
+                        }
                     }
                 }
                 // Each slot is "seen at all" around "not null".
@@ -226,34 +226,24 @@ impl<'de> Deserialize<'de> for DescriptorRef<'de> {
                 let (mut urls, mut data, mut platform) = (None, None, None);
                 let mut artifact_type = None;
                 while let Some(field) = map.next_key()? {
-                    let (slot, name) = match field {
-                        Field::MediaType => {
-                            once(&mut media_type, "mediaType", map.next_value()?)?;
-                            continue;
-                        }
-                        Field::Digest => {
-                            once(&mut digest, "digest", map.next_value()?)?;
-                            continue;
-                        }
-                        Field::Size => {
-                            once(&mut size, "size", map.next_value()?)?;
-                            continue;
-                        }
+                    match field {
+                        Field::MediaType => once(&mut media_type, "mediaType", map.next_value()?)?,
+                        Field::Digest => once(&mut digest, "digest", map.next_value()?)?,
+                        Field::Size => once(&mut size, "size", map.next_value()?)?,
                         Field::Annotations => {
                             once(&mut annotations, "annotations", map.next_value()?)?;
-                            continue;
+                        }
+                        Field::Urls => once(&mut urls, "urls", skipped(&mut map)?)?,
+                        Field::Data => once(&mut data, "data", skipped(&mut map)?)?,
+                        Field::Platform => once(&mut platform, "platform", skipped(&mut map)?)?,
+                        Field::ArtifactType => {
+                            once(&mut artifact_type, "artifactType", skipped(&mut map)?)?;
                         }
                         Field::Other(key) => {
-                            skip(&mut map, &descriptor::FIELDS, &key)?;
-                            continue;
+                            no_other_case(&descriptor::FIELDS, &key)?;
+                            skipped(&mut map)?;
                         }
-                        Field::Urls => (&mut urls, "urls"),
-                        Field::Data => (&mut data, "data"),
-                        Field::Platform => (&mut platform, "platform"),
-                        Field::ArtifactType => (&mut artifact_type, "artifactType"),
-                    };
-                    let skipped: IgnoredAny = map.next_value()?;
-                    once(slot, name, skipped)?;
+                    }
                 }
                 let digest = digest.ok_or_else(|| de::Error::missing_field("digest"))?;
                 digest::check(&digest.0).map_err(de::Error::custom)?;
@@ -269,8 +259,7 @@ impl<'de> Deserialize<'de> for DescriptorRef<'de> {
     }
 }
 
-/// Passes over the value of a field that has no meaning here.
-fn skip<'de, A: MapAccess<'de>>(map: &mut A, known: &[&str], key: &str) -> Result<(), A::Error> {
-    no_other_case(known, key)?;
-    map.next_value::<IgnoredAny>().map(|_| ())
+/// Passes over the value of a field.
+fn skipped<'de, A: MapAccess<'de>>(map: &mut A) -> Result<IgnoredAny, A::Error> {
+    map.next_value()
 }

@@ -81,16 +81,16 @@ pub(super) fn component(text: &str, start: usize) -> Result<usize, Fault> {
     let bytes = text.as_bytes();
     let mut at = start;
     loop {
-        let run = run(bytes, at, LOWER | DIGIT);
-        at += run;
+        let length = run(bytes, at, LOWER | DIGIT);
+        at += length;
         at += match bytes.get(at) {
             None | Some(b'/') if at == start => return Fault::new(at, Problem::ComponentEmpty),
-            None | Some(b'/') if run == 0 => return Fault::new(at - 1, Problem::Separator),
+            None | Some(b'/') if length == 0 => return Fault::new(at - 1, Problem::Separator),
             None | Some(b'/') => return Ok(at),
-            Some(b'.' | b'_' | b'-') if run == 0 => return Fault::new(at, Problem::Separator),
+            Some(b'.' | b'_' | b'-') if length == 0 => return Fault::new(at, Problem::Separator),
             Some(b'_') if bytes.get(at + 1) == Some(&b'_') => 2,
             Some(b'.' | b'_') => 1,
-            Some(b'-') => self::run(bytes, at, HYPHEN),
+            Some(b'-') => run(bytes, at, HYPHEN),
             Some(_) => {
                 return match char_at(text, at) {
                     c if c.is_uppercase() => Fault::new(at, Problem::Upper(c)),

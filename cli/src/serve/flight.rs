@@ -187,7 +187,8 @@ impl Landing {
         fetched: Result<(), Failure>,
         writer: Option<CacheWriter>,
     ) {
-        if verified == Verified::ByFetch && fetched.is_ok() {
+        let right = verified == Verified::ByFetch && fetched.is_ok();
+        if right {
             // Nobody waits until the file has its name.
             self.progress.send_replace(Progress::Verified);
         }
@@ -199,20 +200,18 @@ impl Landing {
             (Ok(()), None) => Err(Failure::failed("the fetch was abandoned")),
             (Err(failure), _) => Err(failure),
         };
-        self.progress.send_if_modified(|progress| {
-            if matches!(progress, Progress::Verified) {
-                if let Err(failure) = &finished {
-                    // Those who follow have it all; the next one fetches it again.
-                    tracing::warn!("{} does not stay in the cache: {failure}", self.digest);
-                }
-                return false;
+        match finished {
+            Ok(()) if right => {}
+            // Those who follow have it all; the next one fetches it again.
+            Err(failure) if right => {
+                tracing::warn!("{} does not stay in the cache: {failure}", self.digest);
             }
-            *progress = match finished {
-                Ok(()) => Progress::Verified,
-                Err(failure) => Progress::Failed(Arc::new(failure)),
-            };
-            true
-        });
+            Ok(()) => drop(self.progress.send_replace(Progress::Verified)),
+            Err(failure) => {
+                let failed = Progress::Failed(Arc::new(failure));
+                self.progress.send_replace(failed);
+            }
+        }
     }
 }
 
