@@ -17,8 +17,8 @@ use super::measure::Log;
 use super::pairs::Sample;
 use super::servers::{Ferro, Nginx, static_tree};
 
-/// The repository.
-pub(crate) const NAME: &str = "bench/blobs";
+/// The repository. ferro takes a name that ends in `/blobs` for a request for a blob.
+pub(crate) const NAME: &str = "bench/many";
 /// The manifest of all blobs.
 pub(crate) const TAG: &str = "all";
 
