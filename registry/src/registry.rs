@@ -7,6 +7,7 @@ use ocirepo::digest::{Algorithm, Digest, Hasher};
 
 use crate::auth::Tokens;
 use crate::config::Config;
+use crate::cors::Cors;
 use crate::error::{Code, Refusal};
 use crate::log::{Entry, Log};
 use crate::names::DOCKER_API_VERSION;
@@ -142,6 +143,11 @@ impl Registry {
             Route::Storage(digest) => self.storage(ask, digest),
             Route::Unknown => Err(Refusal::not_found(Code::Unsupported, "no such endpoint")),
         }
+    }
+
+    /// Lets pages of other origins use it from now on.
+    pub fn set_cors(&mut self, cors: Cors) {
+        self.config.cors = Some(cors);
     }
 
     /// Adds a rule to the script.

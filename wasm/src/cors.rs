@@ -3,7 +3,7 @@
 //! ```text
 //!  the same request, but redirects not followed ── led elsewhere ──▶ the storage is closed
 //!        | refused again
-//!  GET /v2/ without any header of ours ── readable ──▶ the preflight is refused
+//!  GET /v2/ without any header of ours ── readable ──▶ the preflight is refused, if there is one
 //!        | refused
 //!  GET /v2/ without reading the answer ── answered ──▶ the origin is not allowed
 //!        | nothing
@@ -65,6 +65,19 @@ impl Lost {
             detail,
             ..self
         }
+    }
+
+    /// Whether a browser sends it without asking first.
+    fn method_is_safe(&self) -> bool {
+        matches!(self.method.as_str(), "GET" | "HEAD" | "POST")
+    }
+
+    /// The headers that a browser asks about first. `Accept-Encoding` it sets as it likes.
+    fn unsafe_headers(&self) -> Vec<&str> {
+        let names = self.headers.iter().map(|(name, _)| name.as_str());
+        names
+            .filter(|name| !matches!(*name, "accept" | "accept-encoding"))
+            .collect()
     }
 }
 
@@ -140,6 +153,9 @@ pub(crate) async fn explain(error: ocirepo::Error, lost: Lost) -> Failure {
         .await
         .is_some()
     {
+        if lost.method_is_safe() && lost.unsafe_headers().is_empty() {
+            return plain.hint("Try again.");
+        }
         preflight(&host, &origin, &lost)
     } else if asked(&root, "GET", &[], "mode", "no-cors").await.is_some() {
         closed(&host, &origin)
@@ -168,12 +184,7 @@ fn closed(host: &str, origin: &str) -> Failure {
 }
 
 fn preflight(host: &str, origin: &str, lost: &Lost) -> Failure {
-    let unsafe_names: Vec<&str> = lost
-        .headers
-        .iter()
-        .map(|(name, _)| name.as_str())
-        .filter(|name| !matches!(*name, "accept"))
-        .collect();
+    let unsafe_names = lost.unsafe_headers();
     let what = match unsafe_names.is_empty() {
         true => format!("the method {}", lost.method),
         false => format!("the header {}", unsafe_names.join(", ")),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::report::{Failure, Outcome, Report};
 use crate::run::{cargo, output, program, root, run, target_dir};
+use crate::test::PROFILE;
 
 pub(crate) use seen::all as tests;
 
@@ -96,6 +97,17 @@ pub(crate) fn make_host(
         .args(arguments);
     run(make.env("PKG_CONFIG_PATH", lib.join("pkgconfig")))?;
     Ok(to)
+}
+
+/// Installs the library and builds all hosts with it, for tests; returns the prefix: `lib` is
+/// below it, and `hosts` with a directory for each.
+pub(crate) fn with_hosts() -> Result<PathBuf, Failure> {
+    let prefix = target_dir().join("hosts");
+    let lib = install_to(&prefix, PROFILE)?;
+    for name in HOSTS {
+        make_host(name, &prefix, &lib, &[])?;
+    }
+    Ok(prefix)
 }
 
 /// Links the shared library from the archive. Cargo cannot: it gives the linker a version script

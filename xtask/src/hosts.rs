@@ -1,12 +1,12 @@
 //! The host suite: every scenario of `tests/hosts/` with every host.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::report::{Failure, Outcome, Report};
-use crate::run::{cargo, node_program, root, run, run_tests, target_dir};
+use crate::run::{cargo, node_program, root, run, run_tests, target_dir, which};
 use crate::setup::python_dir;
-use crate::test::{PROFILE, setup_all};
+use crate::test::setup_all;
 use crate::totals::Totals;
 use crate::{capi, npm};
 
@@ -18,8 +18,8 @@ const TABLE: &str = "docs/hosts.md";
 /// The host in Python.
 const PYTHON: &str = "examples/python-asyncio/suite.py";
 
-/// The host in JavaScript.
-const NODE: &str = "examples/node/suite.mjs";
+/// The hosts in JavaScript: their directories in `examples`, and that of what they share.
+const JAVASCRIPT: [&str; 3] = ["js-common", "node", "browser"];
 
 /// Hosts in Rust: their name, the package and the program in it.
 const RUST: [(&str, &str, &str); 3] = [
@@ -46,8 +46,8 @@ fn suite(totals: &mut Totals, only: Option<&str>) -> Result<Outcome, Failure> {
         build.args(["--package", package]);
     }
     run(&mut build)?;
-    let prefix = target_dir().join("hosts");
-    let lib = capi::install_to(&prefix, PROFILE)?;
+    let prefix = capi::with_hosts()?;
+    let lib = prefix.join("lib");
     let mut command = cargo([
         "run",
         "--quiet",
@@ -65,7 +65,7 @@ fn suite(totals: &mut Totals, only: Option<&str>) -> Result<Outcome, Failure> {
         command.arg(format!("{name}={}", path.display()));
     }
     for name in capi::HOSTS {
-        let path = capi::make_host(name, &prefix, &lib, &[])?.join("oci-suite");
+        let path = prefix.join("hosts").join(name).join("oci-suite");
         command.arg(format!("{name}={}", path.display()));
     }
     // These take longer to start than to play, so one process plays all.
@@ -74,23 +74,37 @@ fn suite(totals: &mut Totals, only: Option<&str>) -> Result<Outcome, Failure> {
     command.arg(format!("+python-asyncio={} -B {PYTHON}", python.display()));
     command.env("PKG_CONFIG_PATH", lib.join("pkgconfig"));
     let node = node_program("node", []);
-    let node = Path::new(node.get_program());
-    let suite = installed_with_package(&prefix.join("hosts/node"))?;
-    command.arg(format!("+node={} {}", node.display(), suite.display()));
+    let node = Path::new(node.get_program()).display();
+    let scripts = prefix.join("hosts/javascript");
+    install_with_package(&scripts)?;
+    let suite = |host: &str| scripts.join(host).join("suite.mjs");
+    command.arg(format!("+node={node} {}", suite("node").display()));
+    let chromium = which("chromium").ok_or("there is no chromium")?;
+    command.arg(format!(
+        "+browser={node} {} {} {}",
+        suite("browser").display(),
+        chromium.display(),
+        prefix.join("chromium").display()
+    ));
     run_tests(command.env("LD_LIBRARY_PATH", lib), totals)?;
     Ok(Outcome::Done)
 }
 
-/// Puts the host in JavaScript where it finds the package that was made, as if npm had
+/// Puts the hosts in JavaScript where they find the package that was made, as if npm had
 /// installed it.
-fn installed_with_package(to: &Path) -> Result<PathBuf, Failure> {
+fn install_with_package(to: &Path) -> Result<(), Failure> {
     let failed = |error: std::io::Error| format!("could not write in {}: {error}", to.display());
+    for name in JAVASCRIPT {
+        let (from, to) = (root().join("examples").join(name), to.join(name));
+        fs::create_dir_all(&to).map_err(failed)?;
+        for file in fs::read_dir(from).map_err(failed)? {
+            let file = file.map_err(failed)?;
+            fs::copy(file.path(), to.join(file.file_name())).map_err(failed)?;
+        }
+    }
     let modules = to.join("node_modules");
     fs::create_dir_all(&modules).map_err(failed)?;
     let package = modules.join("ocirepo");
     let _ = fs::remove_file(&package);
-    std::os::unix::fs::symlink(npm::directory(), &package).map_err(failed)?;
-    let suite = to.join("suite.mjs");
-    fs::copy(root().join(NODE), &suite).map_err(failed)?;
-    Ok(suite)
+    std::os::unix::fs::symlink(npm::directory(), &package).map_err(failed)
 }

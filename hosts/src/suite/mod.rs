@@ -220,13 +220,18 @@ impl Lab {
 fn acceptor(authority: &Authority) -> Result<TlsAcceptor> {
     let identity = authority.server()?;
     let failed = |error: &dyn fmt::Display| Failure::new(format!("no certificate: {error}"));
-    let certificate = CertificateDer::from_pem_file(&identity.certificate);
+    // The authority is in the chain, for a browser that trusts by the hash of a key in it.
+    let chain = [identity.certificate.as_path(), authority.certificate()];
+    let chain: std::result::Result<Vec<_>, _> = chain
+        .into_iter()
+        .map(CertificateDer::from_pem_file)
+        .collect();
     let key = PrivateKeyDer::from_pem_file(&identity.key).map_err(|error| failed(&error))?;
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| failed(&error))?
         .with_no_client_auth()
-        .with_single_cert(vec![certificate.map_err(|error| failed(&error))?], key)
+        .with_single_cert(chain.map_err(|error| failed(&error))?, key)
         .map_err(|error| failed(&error))?;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

@@ -114,12 +114,13 @@ pub(crate) struct Expect {
     pub(crate) at_once: Option<usize>,
 }
 
-/// One request, or some in any order.
+/// One request, some in any order, or some again and again.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Lines {
     One(String),
     AnyOrder(Vec<String>),
+    Repeated { times: usize, lines: Vec<String> },
 }
 
 impl Expect {

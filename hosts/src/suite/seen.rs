@@ -246,17 +246,27 @@ fn answers_alike(wanted: &str, got: &str) -> bool {
 /// Why the requests are not the expected ones.
 fn compare(expected: &[Lines], seen: &[String]) -> Option<String> {
     let mut rest = seen;
-    for lines in expected {
-        let fits = match lines {
-            Lines::One(line) => take(std::slice::from_ref(line), rest),
-            Lines::AnyOrder(lines) => take(lines, rest),
-        };
+    let groups: Vec<&[String]> = expected.iter().flat_map(groups).collect();
+    for lines in groups {
+        let fits = take(lines, rest);
         match fits {
             Some(taken) => rest = &rest[taken..],
             None => return Some(listing(expected, seen, seen.len() - rest.len())),
         }
     }
     (!rest.is_empty()).then(|| listing(expected, seen, seen.len() - rest.len()))
+}
+
+/// The requests of an entry, as lists within which they come in any order.
+fn groups(lines: &Lines) -> Vec<&[String]> {
+    match lines {
+        Lines::One(line) => vec![std::slice::from_ref(line)],
+        Lines::AnyOrder(lines) => vec![lines],
+        Lines::Repeated { times, lines } => {
+            let once = lines.iter().map(std::slice::from_ref);
+            (0..*times).flat_map(|_| once.clone()).collect()
+        }
+    }
 }
 
 /// How many of the first requests are these, in any order. A line that begins with `?` may
@@ -282,14 +292,10 @@ fn take(lines: &[String], seen: &[String]) -> Option<usize> {
 
 fn listing(expected: &[Lines], seen: &[String], fit: usize) -> String {
     let mut text = format!("requests: the first {fit} fit\n      expected:");
-    for lines in expected {
-        match lines {
-            Lines::One(line) => text.push_str(&format!("\n        {line}")),
-            Lines::AnyOrder(lines) => {
-                for line in lines {
-                    text.push_str(&format!("\n        ~ {line}"));
-                }
-            }
+    for lines in expected.iter().flat_map(groups) {
+        let mark = if lines.len() > 1 { "~ " } else { "" };
+        for line in lines {
+            text.push_str(&format!("\n        {mark}{line}"));
         }
     }
     text.push_str("\n      saw:");
@@ -329,6 +335,11 @@ mod tests {
     fn requests_come_in_order_but_for_groups() {
         let one = |line: &str| Lines::One(line.to_owned());
         let group = |lines: &[&str]| Lines::AnyOrder(texts(lines));
+        let twice = Lines::Repeated {
+            times: 2,
+            lines: texts(&["f", "g"]),
+        };
+        assert_eq!(compare(&[twice], &texts(&["f", "g", "f", "g"])), None);
         let expected = [one("a *"), group(&["b", "c"]), one("?d"), one("e")];
         for good in [&["a 1", "b", "c", "e"][..], &["a 2", "c", "b", "d", "e"]] {
             assert_eq!(compare(&expected, &texts(good)), None, "{good:?}");

@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http::header::CONTENT_LENGTH;
+use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
@@ -18,7 +19,7 @@ use hyper::body::{Body as _, Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use ocirepo_registry::{Fault, Registry};
+use ocirepo_registry::{Config, Cors, Fault, Registry};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -162,20 +163,35 @@ type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 async fn answer(origin: Arc<Origin>, request: Request<Incoming>) -> io::Result<Response<Body>> {
     let (parts, body) = request.into_parts();
-    // What browsers ask before they ask is no part of the exchange.
-    let preflight = parts.method == Method::OPTIONS;
-    let note = (!preflight).then(|| origin.note(&parts, body.is_end_stream()));
+    if parts.method == Method::OPTIONS {
+        return Ok(preflight(parts));
+    }
+    let note = origin.note(&parts, body.is_end_stream());
     let early = lock(&origin.registry).answers_early(&parts.method, parts.uri.path());
     let body = match early {
         true => Bytes::new(),
         false => body.collect().await.map_err(io::Error::other)?.to_bytes(),
     };
     let mut response = lock(&origin.registry).handle(unix_now(), Request::from_parts(parts, body));
-    if let Some(note) = &note {
-        note.status(response.status().as_u16());
-    }
+    note.status(response.status().as_u16());
     let fault = response.extensions_mut().remove::<Fault>();
     act_out(response, fault.unwrap_or_default()).await
+}
+
+/// What browsers ask before they ask is no part of the exchange: nothing befalls it.
+fn preflight(parts: Parts) -> Response<Body> {
+    let mut open = Registry::new(Config {
+        cors: Some(Cors::default()),
+        ..Config::default()
+    });
+    let request = Request::from_parts(parts, Bytes::new());
+    open.handle(unix_now(), request).map(whole)
+}
+
+fn whole(bytes: Bytes) -> Body {
+    Full::new(bytes)
+        .map_err(|never: Infallible| match never {})
+        .boxed_unsync()
 }
 
 async fn act_out(response: Response<Bytes>, fault: Fault) -> io::Result<Response<Body>> {
@@ -189,9 +205,7 @@ async fn act_out(response: Response<Bytes>, fault: Fault) -> io::Result<Response
         stream::iter([Ok(Frame::data(bytes.slice(..length.min(bytes.len()))))])
     };
     let body = match (fault.cut_after, fault.stall_after) {
-        (None, None) => Full::new(bytes)
-            .map_err(|never: Infallible| match never {})
-            .boxed_unsync(),
+        (None, None) => whole(bytes),
         (_, Some(length)) => StreamBody::new(start(length).chain(stream::pending())).boxed_unsync(),
         (Some(length), None) => {
             let end = stream::once(async {
@@ -205,7 +219,7 @@ async fn act_out(response: Response<Bytes>, fault: Fault) -> io::Result<Response
 }
 
 impl Origin {
-    fn note(&self, parts: &http::request::Parts, empty: bool) -> Note {
+    fn note(&self, parts: &Parts, empty: bool) -> Note {
         let length = parts.headers.get(CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
         let mut notes = lock(&self.notes);

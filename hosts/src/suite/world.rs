@@ -134,10 +134,12 @@ impl World {
                 chunk_min: origin.chunk_min,
                 page_limit: origin.page,
                 origin: Some(address.url()),
-                cors: cors.then(Cors::default),
                 ..Config::default()
             })
         };
+        if cors {
+            registry.set_cors(Cors::default());
+        }
         if origin.auth.as_deref() == Some("bearer") {
             registry.issue_refresh_token(ACCOUNT);
         }
