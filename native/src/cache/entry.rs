@@ -196,10 +196,11 @@ impl CacheWriter {
         }
         let failed = |error| Error::io("cache", &path, error);
         fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(failed)?;
+        // Under the name of the entry somebody may evict it before it is open.
+        let file = File::open(self.file.path()).map_err(failed)?;
         self.file
             .persist(&path)
             .map_err(|error| failed(error.error))?;
-        let file = File::open(&path).map_err(failed)?;
         let entry = CacheEntry::new(self.digest, file, path)?;
         self.cache.checked().insert(self.digest, entry.stamp());
         self.cache.added(self.size)?;

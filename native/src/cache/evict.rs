@@ -36,8 +36,9 @@ pub(super) fn leftovers(dir: &Path) -> Result<()> {
 }
 
 /// Removes what was not used for longest until a tenth less than `limit` bytes are left,
-/// so that the next entry does not start it again. Returns how many are left.
-pub(super) fn down_to(dir: &Path, limit: u64) -> Result<u64> {
+/// so that the next entry does not start it again. Tells of what is gone, and returns how many
+/// bytes are left.
+pub(super) fn down_to(dir: &Path, limit: u64, gone: &mut dyn FnMut(&Path)) -> Result<u64> {
     let mut entries: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
     let mut total = 0u64;
     each_file(dir, &mut |path, metadata| {
@@ -61,6 +62,7 @@ pub(super) fn down_to(dir: &Path, limit: u64) -> Result<u64> {
             }
             Err(error) => return Err(Error::io("remove", &path, error)),
         }
+        gone(&path);
     }
     Ok(total)
 }

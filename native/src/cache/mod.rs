@@ -222,15 +222,23 @@ impl Cache {
         }
         self.0.uncounted.store(0, Ordering::Relaxed);
         evict::leftovers(&self.0.dir.join("new"))?;
-        evict::down_to(&self.0.dir.join("content"), self.0.limit).map(Some)
+        // A process that runs for months must not remember all it ever had.
+        let mut forget = |path: &Path| {
+            if let Some(digest) = digest_of(path) {
+                self.checked().remove(&digest);
+            }
+        };
+        let content = self.0.dir.join("content");
+        evict::down_to(&content, self.0.limit, &mut forget).map(Some)
     }
 
     /// Counts what was added, and evicts when it may be too much.
     fn added(&self, bytes: u64) -> Result<()> {
-        let before = self.0.uncounted.load(Ordering::Relaxed);
-        let uncounted = before.saturating_add(bytes);
-        self.0.uncounted.store(uncounted, Ordering::Relaxed);
-        if uncounted > self.0.limit / 16 {
+        let add = |before: u64| Some(before.saturating_add(bytes));
+        let uncounted = &self.0.uncounted;
+        let before = uncounted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        let (Ok(before) | Err(before)) = before;
+        if before.saturating_add(bytes) > self.0.limit / 16 {
             self.evict()?;
         }
         Ok(())
@@ -254,4 +262,11 @@ impl Cache {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The digest of the entry at a path, as [`Cache::path`] makes it.
+fn digest_of(path: &Path) -> Option<Digest> {
+    let hex = path.file_name()?.to_str()?;
+    let algorithm = path.parent()?.parent()?.file_name()?.to_str()?;
+    format!("{algorithm}:{hex}").parse().ok()
 }

@@ -79,9 +79,11 @@ fn what_was_not_used_for_longest_goes_first() {
         age(&cache, &digests[n], hours);
     }
     let oldest = cache.get(&digests[0]).unwrap().unwrap();
+    assert!(cache.checked().contains_key(&digests[1]));
     cache.put(digests[3], &entries[3]).unwrap();
     let left = cache.evict().unwrap();
     assert_eq!(left, Some(900));
+    assert!(!cache.checked().contains_key(&digests[1]), "forgotten");
     let kept: Vec<bool> = digests
         .iter()
         .map(|digest| cache.contains(digest))
