@@ -1,5 +1,7 @@
 //! Whom secrets are shown, where there is more than one who might see them.
 
+use std::fmt::Debug;
+
 use bytes::Bytes;
 use http::Request as HttpRequest;
 use ocirepo::auth::{Credentials, Secret};
@@ -88,6 +90,11 @@ fn the_urls_of_a_descriptor_are_never_asked() {
     }
 }
 
+/// As `unwrap`, `assert_eq` and logs show it.
+fn show(value: &dyn Debug) -> String {
+    format!("{value:?}\n{value:#?}\n")
+}
+
 /// A session that holds a secret of every kind, and all it gives and takes, shown in full.
 #[test]
 fn no_debug_output_shows_a_secret() {
@@ -110,11 +117,11 @@ fn no_debug_output_shows_a_secret() {
             let digest = server.put_blob("me/demo", &b"hello"[..]);
             let mut session = Session::new(Config::default(), 7);
             let operation = session.pull_blob_bytes(&repository, digest, 100);
-            let mut shown = format!("{operation:?} {credentials:?} {server:?}");
+            let mut shown = [show(&operation), show(&credentials), show(&server)].concat();
             let mut secrets = vec![SECRET.to_owned()];
             loop {
                 let output = session.poll(Now::default());
-                shown.push_str(&format!("{output:?} {session:?}\n"));
+                shown.push_str(&show(&(&output, &session)));
                 match output {
                     Output::Request(request) => {
                         let proof = request.headers.get("authorization");
@@ -136,7 +143,7 @@ fn no_debug_output_shows_a_secret() {
                             url: None,
                         };
                         let now = Now::default();
-                        shown.push_str(&format!("{:?}", session.head(now, exchange, head)));
+                        shown.push_str(&show(&session.head(now, exchange, head)));
                         let bytes = &response.body()[..];
                         for input in [
                             Input::Data { exchange, bytes },
@@ -146,7 +153,7 @@ fn no_debug_output_shows_a_secret() {
                             },
                         ] {
                             session.handle(now, input);
-                            shown.push_str(&format!("{session:?}\n"));
+                            shown.push_str(&show(&session));
                         }
                     }
                     Output::Credentials { registry } => {
@@ -155,7 +162,7 @@ fn no_debug_output_shows_a_secret() {
                             registry,
                             credentials,
                         };
-                        shown.push_str(&format!("{input:?}"));
+                        shown.push_str(&show(&input));
                         session.handle(Now::default(), input);
                     }
                     Output::Wait { until: None } => break,
@@ -165,7 +172,7 @@ fn no_debug_output_shows_a_secret() {
                             ..Now::default()
                         };
                         session.handle(now, Input::Timeout);
-                        shown.push_str(&format!("{session:?}\n"));
+                        shown.push_str(&show(&session));
                         if session.is_idle() {
                             break;
                         }
@@ -174,7 +181,7 @@ fn no_debug_output_shows_a_secret() {
                 }
             }
             let result = session.take(operation).expect("it came to an end");
-            shown.push_str(&format!("{result:?} {session:?}"));
+            shown.push_str(&show(&(&result, &session)));
             for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
                 assert!(!shown.contains(&**secret), "{secret} in {shown}");
             }
