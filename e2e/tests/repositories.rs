@@ -9,6 +9,8 @@
 
 #[path = "repositories/answers.rs"]
 mod answers;
+#[path = "repositories/c_hosts.rs"]
+mod c_hosts;
 #[path = "repositories/createrepo.rs"]
 mod createrepo;
 #[path = "repositories/dnf_plugin.rs"]

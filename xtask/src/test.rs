@@ -129,6 +129,7 @@ fn end_to_end(report: &mut Report, filter: Option<&str>, page: bool, real: Optio
     report.tests("end to end", |totals| {
         inspector::install("e2e/inspector")?;
         build_programs()?;
+        let in_c = capi::with_hosts()?;
         // A repository that is as large as those people have, for as often as it is read.
         let many = synthetic::make(&lab_dir(), MANY)
             .map_err(|error| format!("could not make {MANY} packages: {error}"))?;
@@ -138,7 +139,9 @@ fn end_to_end(report: &mut Report, filter: Option<&str>, page: bool, real: Optio
         if let Some(filter) = filter {
             command.args(["--", filter]);
         }
-        command.env("OCIREPO_LAB_SYNTHETIC", many.packages);
+        command
+            .env("OCIREPO_LAB_SYNTHETIC", many.packages)
+            .env("OCIREPO_LAB_C", in_c);
         if page {
             command.env(inspector::VARIABLE, inspector::directory());
         }
