@@ -1,5 +1,6 @@
 //! Fields that several metadata files have.
 
+use std::borrow::Cow;
 use std::io::BufRead;
 use std::sync::Arc;
 
@@ -64,32 +65,50 @@ pub(crate) fn missing(name: &str) -> MetadataError {
     MetadataError::malformed(format!("there is no <{name}>"))
 }
 
-/// The version that the attributes of an element spell out: `epoch`, `ver` and `rel`,
-/// or `version` and `release`. `None` when there is no version.
+/// The attributes that spell out a version: `epoch`, `ver` and `rel`, or `version` and
+/// `release`.
+#[derive(Default)]
+pub(crate) struct Version<'a> {
+    epoch: u32,
+    version: Option<Cow<'a, str>>,
+    release: Cow<'a, str>,
+}
+
+impl<'a> Version<'a> {
+    /// Takes an attribute, if it is one of them.
+    pub(crate) fn take(&mut self, name: &str, value: Cow<'a, str>) -> Result<(), MetadataError> {
+        match name {
+            "epoch" if value.is_empty() || value == "None" => {}
+            "epoch" => {
+                self.epoch = parse_epoch(&value).ok_or_else(|| {
+                    MetadataError::malformed(format!("`{}` is not an epoch", excerpt(&value)))
+                })?;
+            }
+            "ver" | "version" => self.version = Some(value),
+            "rel" | "release" => self.release = value,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// What they spell out; `None` when there is no version.
+    pub(crate) fn evr(&self, interner: &mut Interner) -> Option<Arc<Evr>> {
+        let version = self.version.as_deref()?;
+        Some(interner.version(self.epoch, version, &self.release))
+    }
+}
+
+/// The version that the attributes of an element spell out. `None` when there is none.
 pub(crate) fn optional_evr(
     element: Element<'_>,
     interner: &mut Interner,
 ) -> Result<Option<Evr>, MetadataError> {
-    let (mut epoch, mut version, mut release) = (0, None, interner.text(""));
+    let mut found = Version::default();
     for attribute in element.attributes() {
         let (name, value) = attribute?;
-        match name {
-            "epoch" if value.is_empty() || value == "None" => {}
-            "epoch" => {
-                epoch = parse_epoch(&value).ok_or_else(|| {
-                    MetadataError::malformed(format!("`{}` is not an epoch", excerpt(&value)))
-                })?;
-            }
-            "ver" | "version" => version = Some(interner.text(&value)),
-            "rel" | "release" => release = interner.text(&value),
-            _ => {}
-        }
+        found.take(name, value)?;
     }
-    Ok(version.map(|version| Evr {
-        epoch,
-        version,
-        release,
-    }))
+    Ok(found.evr(interner).map(|evr| Evr::clone(&evr)))
 }
 
 /// [`optional_evr`] where it must be there.

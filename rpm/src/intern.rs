@@ -5,13 +5,12 @@
 //! finds most repetitions; what it forgets is merely stored twice. It cannot grow
 //! and no input makes it slow.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use crate::evr::Evr;
 
-/// Places for texts and for versions, each a power of two.
-const PLACES: usize = 1 << 15;
+/// Places for texts and for versions: two to the power of this.
+const BITS: u32 = 15;
 
 /// Texts longer than this, in bytes, are not worth comparing.
 const LONGEST: usize = 128;
@@ -26,8 +25,8 @@ pub(crate) struct Interner {
 impl Interner {
     pub(crate) fn new() -> Self {
         Self {
-            texts: vec![None; PLACES],
-            versions: vec![None; PLACES],
+            texts: vec![None; 1 << BITS],
+            versions: vec![None; 1 << BITS],
             empty: Arc::from(""),
         }
     }
@@ -36,31 +35,64 @@ impl Interner {
         if text.is_empty() {
             return self.empty.clone();
         }
-        match self.texts.get_mut(place(text)) {
-            Some(place) if text.len() <= LONGEST => match place {
-                Some(known) if **known == *text => known.clone(),
-                _ => place.insert(text.into()).clone(),
-            },
-            _ => text.into(),
+        if text.len() > LONGEST {
+            return text.into();
+        }
+        match self.texts.get_mut(Mix::default().add(text).place()) {
+            Some(Some(known)) if **known == *text => known.clone(),
+            Some(place) => place.insert(text.into()).clone(),
+            None => text.into(),
         }
     }
 
-    pub(crate) fn version(&mut self, evr: Evr) -> Arc<Evr> {
-        match self.versions.get_mut(place(&evr)) {
-            Some(place) => match place {
-                Some(known) if **known == evr => known.clone(),
-                _ => place.insert(Arc::new(evr)).clone(),
-            },
-            None => Arc::new(evr),
+    pub(crate) fn version(&mut self, epoch: u32, version: &str, release: &str) -> Arc<Evr> {
+        let mix = Mix(epoch.into()).add(version).add(release);
+        let place = self.versions.get(mix.place());
+        if let Some(Some(known)) = place
+            && (known.epoch, &*known.version, &*known.release) == (epoch, version, release)
+        {
+            return known.clone();
         }
+        let evr = Arc::new(Evr {
+            epoch,
+            version: self.text(version),
+            release: self.text(release),
+        });
+        if let Some(place) = self.versions.get_mut(mix.place()) {
+            *place = Some(evr.clone());
+        }
+        evr
     }
 }
 
-fn place(value: impl Hash) -> usize {
-    // Its keys are constants: the same input is stored the same way every time.
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    usize::try_from(hasher.finish() % PLACES as u64).unwrap_or_default()
+/// A hash for places alone: quick, and the same every time. Texts that were made to have the
+/// same one are merely stored more often.
+#[derive(Clone, Copy, Default)]
+struct Mix(u64);
+
+impl Mix {
+    /// The golden ratio, whose bits are as mixed as any.
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+
+    fn add(self, text: &str) -> Self {
+        let (words, rest) = text.as_bytes().as_chunks();
+        let last = rest
+            .iter()
+            .fold(rest.len() as u64, |last, byte| last << 8 | u64::from(*byte));
+        words
+            .iter()
+            .fold(self, |mix, word| mix.word(u64::from_le_bytes(*word)))
+            .word(last)
+    }
+
+    fn word(self, word: u64) -> Self {
+        let mixed = (self.0 ^ word).wrapping_mul(Self::FACTOR);
+        Self(mixed ^ mixed >> 32)
+    }
+
+    fn place(self) -> usize {
+        (self.0.wrapping_mul(Self::FACTOR) >> (u64::BITS - BITS)) as usize
+    }
 }
 
 #[cfg(test)]
@@ -75,15 +107,15 @@ mod tests {
         assert!(Arc::ptr_eq(&interner.text(""), &interner.text("")));
         let long = "x".repeat(LONGEST + 1);
         assert!(!Arc::ptr_eq(&interner.text(&long), &interner.text(&long)));
-        let evr = Evr::new(0, "1", "2");
-        let (a, b) = (interner.version(evr.clone()), interner.version(evr));
+        let (a, b) = (interner.version(0, "1", "2"), interner.version(0, "1", "2"));
         assert!(Arc::ptr_eq(&a, &b));
+        assert_eq!(*interner.version(1, "1", "2"), Evr::new(1, "1", "2"));
     }
 
     #[test]
     fn more_texts_than_places_are_all_right() {
         let mut interner = Interner::new();
-        for n in 0..3 * PLACES {
+        for n in 0..3 << BITS {
             assert_eq!(&*interner.text(&n.to_string()), n.to_string());
         }
     }

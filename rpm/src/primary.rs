@@ -268,6 +268,7 @@ fn dependencies<R: BufRead>(
 
 fn dependency(element: Element<'_>, interner: &mut Interner) -> Result<Dependency, MetadataError> {
     let (mut name, mut comparison, mut pre) = (None, None, false);
+    let mut version = fields::Version::default();
     for attribute in element.attributes() {
         let (key, value) = attribute?;
         match key {
@@ -281,15 +282,14 @@ fn dependency(element: Element<'_>, interner: &mut Interner) -> Result<Dependenc
                 })?);
             }
             "pre" => pre = value == "1",
-            _ => {}
+            _ => version.take(key, value)?,
         }
     }
-    let evr = fields::optional_evr(element, interner)?;
     Ok(Dependency {
         name: name
             .ok_or_else(|| MetadataError::malformed("<rpm:entry> has no attribute `name`"))?,
         comparison,
-        evr: evr.map(|evr| interner.version(evr)),
+        evr: version.evr(interner),
         pre,
     })
 }

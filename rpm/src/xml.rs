@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::io::{self, BufRead, Read};
 
 use quick_xml::XmlVersion;
+use quick_xml::events::attributes::AttrError;
 use quick_xml::events::{BytesDecl, BytesRef, Event};
 
 use crate::error::{MetadataError, MetadataErrorKind, excerpt};
@@ -186,6 +187,10 @@ impl<R: BufRead> Xml<R> {
                 })?;
                 Ok(Step::Close)
             }
+            // Most of it is space between elements.
+            Event::Text(_) | Event::CData(_) if !self.text.is_of_interest(self.depth) => {
+                Ok(Step::Other)
+            }
             Event::Text(text) => {
                 let text = text.xml10_content();
                 self.text.take(&text, self.depth, &self.limits)
@@ -224,6 +229,11 @@ struct Text {
 }
 
 impl Text {
+    /// Whether text at this depth is wanted, or must not be there.
+    fn is_of_interest(&self, depth: usize) -> bool {
+        depth == 0 || self.wanted == Some(depth)
+    }
+
     fn take(&mut self, piece: &str, depth: usize, limits: &Limits) -> Result<Step, MetadataError> {
         // A byte order mark that arrives in pieces is not taken for one below.
         let nothing = |c| is_space(c) || c == '\u{feff}';
@@ -259,29 +269,21 @@ impl<'a> Element<'a> {
     }
 
     /// The attributes with their values, entities resolved, in the order written.
-    pub(crate) fn attributes(
-        &self,
-    ) -> impl Iterator<Item = Result<(&'a str, Cow<'a, str>), MetadataError>> + use<'a> {
-        /// Finding duplicates takes quadratic time.
-        const MAX: usize = 64;
-        quick_xml::events::attributes::Attributes::new(self.tag, self.name_len)
-            .enumerate()
-            .map(|(at, attribute)| {
-                if at >= MAX {
-                    return Err(too_large("an element has too many attributes"));
-                }
-                let malformed = |text: String| MetadataError::malformed(excerpt(&text));
-                let attribute = attribute.map_err(|e| malformed(e.to_string()))?;
-                let value = attribute
-                    .normalized_value(XmlVersion::Explicit1_0)
-                    .map_err(|e| malformed(e.to_string()))?;
-                check_characters(&value)?;
-                Ok((attribute.key.into_inner(), value))
-            })
-            .scan(false, |failed, attribute| {
-                let stop = std::mem::replace(failed, attribute.is_err());
-                (!stop).then_some(attribute)
-            })
+    pub(crate) fn attributes(&self) -> Attributes<'a> {
+        Attributes {
+            element: *self,
+            inner: self.unchecked(),
+            count: 0,
+            seen: 0,
+            failed: false,
+        }
+    }
+
+    /// The attributes as they are written, also such that are there twice.
+    fn unchecked(&self) -> quick_xml::events::attributes::Attributes<'a> {
+        let mut all = quick_xml::events::attributes::Attributes::new(self.tag, self.name_len);
+        all.with_checks(false);
+        all
     }
 
     /// The value of one attribute.
@@ -303,6 +305,74 @@ impl<'a> Element<'a> {
                 excerpt(self.name())
             ))
         })
+    }
+}
+
+/// The attributes of an element, up to the first that is wrong.
+pub(crate) struct Attributes<'a> {
+    element: Element<'a>,
+    inner: quick_xml::events::attributes::Attributes<'a>,
+    /// How many came so far.
+    count: usize,
+    /// A bit for each name that came, which others may share.
+    seen: u64,
+    failed: bool,
+}
+
+impl<'a> Attributes<'a> {
+    /// Finding those that are there twice takes quadratic time at worst.
+    const MAX: usize = 64;
+
+    fn read(
+        &mut self,
+        attribute: Result<quick_xml::events::attributes::Attribute<'a>, AttrError>,
+    ) -> Result<(&'a str, Cow<'a, str>), MetadataError> {
+        let malformed = |text: String| MetadataError::malformed(excerpt(&text));
+        let attribute = attribute.map_err(|e| malformed(e.to_string()))?;
+        if self.count >= Self::MAX {
+            return Err(too_large("an element has too many attributes"));
+        }
+        let key = attribute.key.into_inner();
+        let mix = key.bytes().fold(0, |mix: u8, b| mix.wrapping_mul(31) ^ b);
+        let bit = 1 << (mix % 64);
+        if self.seen & bit != 0 {
+            let mut before = self.element.unchecked().take(self.count).flatten();
+            if before.any(|before| before.key.into_inner() == key) {
+                return Err(malformed(format!("the attribute `{key}` is there twice")));
+            }
+        }
+        self.seen |= bit;
+        self.count += 1;
+        // Most values stand for themselves.
+        let plain = |value: &str| {
+            !value
+                .bytes()
+                .fold(false, |found, b| found | (b < b' ' || b == b'&'))
+        };
+        if let Cow::Borrowed(value) = &attribute.value
+            && plain(value)
+        {
+            return Ok((key, Cow::Borrowed(value)));
+        }
+        let value = attribute
+            .normalized_value(XmlVersion::Explicit1_0)
+            .map_err(|e| malformed(e.to_string()))?;
+        check_characters(&value)?;
+        Ok((key, value))
+    }
+}
+
+impl<'a> Iterator for Attributes<'a> {
+    type Item = Result<(&'a str, Cow<'a, str>), MetadataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let attribute = self.inner.next()?;
+        let read = self.read(attribute);
+        self.failed = read.is_err();
+        Some(read)
     }
 }
 
@@ -336,6 +406,10 @@ fn is_space(c: char) -> bool {
 /// terminals would act on.
 fn check_characters(text: &str) -> Result<(), MetadataError> {
     let bad = |b: u8| b < b' ' && !matches!(b, b'\t' | b'\r' | b'\n');
+    // Without leaving early, which lets it look at many at a time.
+    if !text.bytes().fold(false, |found, b| found | bad(b)) {
+        return Ok(());
+    }
     match text.bytes().find(|b| bad(*b)) {
         None => Ok(()),
         Some(bad) => Err(MetadataError::malformed(format!(

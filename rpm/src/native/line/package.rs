@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use super::{FileEntry, Identity, Line, Text, checksum, file_entries, is_empty, is_zero};
 use super::{List, parse, refuse};
 use crate::error::{MetadataError, excerpt};
-use crate::evr::Evr;
 use crate::fields;
 use crate::href::Href;
 use crate::intern::Interner;
@@ -256,15 +255,12 @@ impl<'a> Entry<'a> {
                 ))
             })
         });
-        let evr = self.version.map(|version| Evr {
-            epoch: self.epoch,
-            version: interner.text(&version),
-            release: interner.text(&self.release),
-        });
+        let evr =
+            (self.version).map(|version| interner.version(self.epoch, &version, &self.release));
         Ok(Dependency {
             name: interner.text(&self.name),
             comparison: comparison.transpose()?,
-            evr: evr.map(|evr| interner.version(evr)),
+            evr,
             pre: self.pre,
         })
     }
