@@ -79,6 +79,57 @@ impl Nginx {
     }
 }
 
+/// nginx as a cache before another server. It verifies nothing.
+pub(crate) struct NginxCache {
+    server: Server,
+    address: SocketAddr,
+    _directory: Scratch,
+}
+
+impl NginxCache {
+    /// Starts one that has nothing yet.
+    pub(crate) fn start(lab: &Lab, origin: &str) -> io::Result<Self> {
+        let directory = lab.scratch("nginx-cache")?;
+        let address = free_address()?;
+        let path = directory.path().display();
+        let configuration = format!(
+            "daemon off; master_process off; pid {path}/pid; error_log {path}/log;\n\
+             events {{ worker_connections 1024; }}\n\
+             http {{\n\
+             access_log off;\n\
+             client_body_temp_path {path}/body; proxy_temp_path {path}/proxy;\n\
+             fastcgi_temp_path {path}/fastcgi; uwsgi_temp_path {path}/uwsgi;\n\
+             scgi_temp_path {path}/scgi;\n\
+             proxy_cache_path {path}/cache levels=1:2 keys_zone=lab:10m max_size=8g \
+             use_temp_path=off;\n\
+             sendfile on; tcp_nopush on;\n\
+             upstream origin {{ server {origin}; keepalive 16; }}\n\
+             server {{\nlisten {address};\n\
+             location / {{\nproxy_pass http://origin; proxy_http_version 1.1;\n\
+             proxy_set_header Connection \"\"; proxy_cache lab; proxy_cache_valid 200 1h;\n\
+             }}\n}}\n}}\n"
+        );
+        let file = directory.join("nginx.conf");
+        fs::write(&file, configuration)?;
+        let mut command = Command::new("/usr/sbin/nginx");
+        command.arg("-p").arg(directory.path()).arg("-c").arg(file);
+        Ok(Self {
+            server: Server::start(&mut command, address, &directory.join("log"))?,
+            address,
+            _directory: directory,
+        })
+    }
+
+    /// `host:port`.
+    pub(crate) fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.server.id()
+    }
+}
+
 /// `ferro-oci-server`, with blobs in files.
 pub(crate) struct Ferro {
     _server: Server,

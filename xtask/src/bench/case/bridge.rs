@@ -12,10 +12,14 @@ use super::super::finding::{Finding, Of};
 use super::super::lab::{Lab, Scale};
 use super::super::measure::processor;
 use super::super::pairs::{Contender, Sample, in_turns};
+use super::super::servers::NginxCache;
 
 /// What is aimed at, of the time that dnf takes from nginx.
 const COLD: f64 = 1.3;
 const WARM: f64 = 1.15;
+
+/// What tables call nginx as a cache before the nginx with the files.
+const CACHE: &str = "cache of nginx";
 
 /// How many connections dnf opens at a time.
 const PARALLEL: &str = "3";
@@ -47,26 +51,20 @@ fn compare(lab: &Lab, packages: usize, size: usize) -> io::Result<Vec<Finding>> 
         visit(lab, &plain, count, "dnf from nginx", &mut samples)?;
         Ok(samples)
     };
-    let mut contenders = vec![Contender::parts(from_nginx)];
+    let mut contenders = vec![
+        Contender::parts(from_nginx),
+        Contender::parts(|| {
+            let cache = NginxCache::start(lab, &served.nginx.host())?;
+            let base = format!("http://{}/plain", cache.host());
+            cold_and_warm(lab, &base, count, CACHE, cache.id())
+        }),
+    ];
     for (name, host) in &registries {
         contenders.push(Contender::parts(move || {
             let bridge = Bridge::start(lab, host)?;
-            let mut samples = Vec::new();
-            for state in ["cold", "warm"] {
-                let who = format!("{state} bridge, {name}");
-                let before = processor(bridge.server.id()).unwrap_or_default();
-                let visited = visit(lab, bridge.base(), count, &who, &mut samples);
-                let error = |error| io::Error::other(format!("{error}\n{}", bridge.printed()));
-                visited.map_err(error)?;
-                let after = processor(bridge.server.id()).unwrap_or_default();
-                let sample = Sample {
-                    cpu: after - before,
-                    peak: ocirepo_e2e::process::peak_memory(bridge.server.id()).unwrap_or(0),
-                    ..Sample::default()
-                };
-                samples.push((format!("{who}: its own"), sample));
-            }
-            Ok(samples)
+            let who = format!("bridge, {name}");
+            let samples = cold_and_warm(lab, bridge.base(), count, &who, bridge.server.id());
+            samples.map_err(|error| io::Error::other(format!("{error}\n{}", bridge.printed())))
         }));
     }
     for (name, list) in &curls {
@@ -85,15 +83,26 @@ fn compare(lab: &Lab, packages: usize, size: usize) -> io::Result<Vec<Finding>> 
         let title = format!("`dnf {what}`, {packages} packages of about {}", units(size));
         let mut finding = Finding::new(title, part(what)).note(
             "dnf compares the checksums in all of them, and keeps three connections; the bridge \
-             compares them too. `its own` is what the bridge took for both steps.",
+             compares them too, and nginx as a cache compares nothing. `its own` is what the bridge, \
+             or that cache, took for both steps.",
         );
+        let direct = format!("dnf from nginx: {what}");
+        for state in ["cold", "warm"] {
+            let cache = format!("{state} {CACHE}: {what}");
+            let bridge = format!("{state} bridge, nginx /v2/: {what}");
+            finding = finding.ratio(Of::Wall, &cache, &[&direct], None).ratio(
+                Of::Wall,
+                &bridge,
+                &[&cache],
+                None,
+            );
+        }
         // What is small is all start and no transfer, and docker-registry is slower than dnf.
         for (name, _) in &registries {
             let aimed = size >= 1 << 20 && *name != "docker-registry";
             for (state, aim) in [("cold", COLD), ("warm", WARM)] {
                 let one = format!("{state} bridge, {name}: {what}");
-                let other = format!("dnf from nginx: {what}");
-                finding = finding.ratio(Of::Wall, &one, &[&other], aimed.then_some(aim));
+                finding = finding.ratio(Of::Wall, &one, &[&direct], aimed.then_some(aim));
             }
             let one = format!("curl -Z, {name}: {what}");
             finding = finding.ratio(Of::Wall, &one, &["curl -Z from nginx: download"], None);
@@ -101,6 +110,30 @@ fn compare(lab: &Lab, packages: usize, size: usize) -> io::Result<Vec<Finding>> 
         found.push(finding);
     }
     Ok(found)
+}
+
+/// dnf through something that keeps what it passes on, twice.
+fn cold_and_warm(
+    lab: &Lab,
+    base: &str,
+    count: usize,
+    name: &str,
+    process: u32,
+) -> io::Result<Vec<(String, Sample)>> {
+    let mut samples = Vec::new();
+    for state in ["cold", "warm"] {
+        let who = format!("{state} {name}");
+        let before = processor(process).unwrap_or_default();
+        visit(lab, base, count, &who, &mut samples)?;
+        let after = processor(process).unwrap_or_default();
+        let sample = Sample {
+            cpu: after - before,
+            peak: ocirepo_e2e::process::peak_memory(process).unwrap_or(0),
+            ..Sample::default()
+        };
+        samples.push((format!("{who}: its own"), sample));
+    }
+    Ok(samples)
 }
 
 fn units(bytes: usize) -> String {
