@@ -320,6 +320,27 @@ fn a_tag_that_moves_does_not_change_what_a_client_reads_even_over_a_restart() {
     }
 }
 
+#[test]
+fn a_cache_that_was_emptied_is_filled_again_after_a_restart() {
+    let world = World::new(&[]);
+    for layout in ["files", "index", "tree"] {
+        let name = format!("lab/{layout}:el9");
+        world.publish(b"the package", &name, layout);
+        let bridge = world.bridge(&[]);
+        world.get(&bridge, &name, "repodata/repomd.xml", "");
+        drop(bridge);
+        std::fs::remove_dir_all(world.home.path().join(".cache/ocirepo")).unwrap();
+        // What is remembered of a tree is a state that only the cache had.
+        let bridge = world.bridge(&[]);
+        let package = world.get(&bridge, &name, ESCAPED, "");
+        assert_eq!(
+            (package.status, &*package.body),
+            (200, &b"the package"[..]),
+            "{layout}"
+        );
+    }
+}
+
 /// Passes requests on to the registry, and changes one byte in every large answer.
 fn corrupting(upstream: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

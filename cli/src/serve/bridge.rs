@@ -201,7 +201,10 @@ impl Bridge {
         let unreachable = last
             .as_ref()
             .is_some_and(|failure: &Arc<Failure>| failure.exit() == Exit::Unavailable);
-        if !unreachable && self.history().newest(&place.key, now).is_none() {
+        // A snapshot that cannot be opened any more is no answer: a tree is only in the cache, which
+        // may have been emptied.
+        let fresh = last.is_none() && self.history().newest(&place.key, now).is_some();
+        if !unreachable && !fresh {
             let (digest, open) = self.newest(place).await?;
             if !tried.contains(&digest) {
                 tried.push(digest);
