@@ -4,12 +4,11 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
-use ocirepo::descriptor::Descriptor;
 use ocirepo::digest::{Algorithm, Digest, Hasher};
-use ocirepo_native::Client;
+use ocirepo::sink::Content;
+use ocirepo_native::{Client, file};
 use ocirepo_rpm::href::Href;
 use ocirepo_rpm::snapshot::{Blob, Made, Snapshot};
-use tempfile::NamedTempFile;
 
 use crate::exit::Failure;
 use crate::repository::{self, Located};
@@ -33,75 +32,60 @@ pub(crate) async fn file(
 ) -> Result<Option<Got>, Failure> {
     match repository::locate(client, snapshot, path).await? {
         None => Ok(None),
-        Some(Located::Held(bytes)) => held(&bytes, to).map(Some),
+        Some(Located::Held(bytes)) => held(bytes, to).await.map(Some),
         Some(Located::Blob(blob)) => self::blob(client, &blob, to).await.map(Some),
         Some(Located::Made(made)) => self::made(client, *made, to).await.map(Some),
     }
 }
 
-fn held(bytes: &[u8], to: &Path) -> Result<Got, Failure> {
-    if std::fs::read(to).is_ok_and(|there| there == bytes) {
+async fn held(bytes: Vec<u8>, to: &Path) -> Result<Got, Failure> {
+    let content = Content {
+        digest: Digest::of(&bytes),
+        size: Some(bytes.len() as u64),
+    };
+    if file::holds(to, content) {
         return Ok(Got::There);
     }
-    written(to, |file| Ok(file.write_all(bytes)?))
-}
-
-/// Writes a new file and puts it into place, in one step.
-fn written(
-    to: &Path,
-    write: impl FnOnce(&mut NamedTempFile) -> Result<(), Failure>,
-) -> Result<Got, Failure> {
-    let failed = |error| Failure::failed(format!("cannot write {}: {error}", to.display()));
-    let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty());
-    let mut builder = tempfile::Builder::new();
-    // What a web server may read, as far as the umask lets it.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    let mut file = builder
-        .tempfile_in(dir.unwrap_or(Path::new(".")))
-        .map_err(failed)?;
-    write(&mut file)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(to).map_err(|error| failed(error.error))?;
+    let write = move |file: &mut dyn Write| Ok::<_, Failure>(file.write_all(&bytes)?);
+    file::put(to, content, write).await?;
     Ok(Got::Fetched)
 }
 
 /// Makes a file from the catalogue.
 async fn made(client: &Client, made: Made, to: &Path) -> Result<Got, Failure> {
-    if matches(made.digest, made.size, to) {
+    let content = Content {
+        digest: made.digest,
+        size: Some(made.size),
+    };
+    if file::holds(to, content) {
         return Ok(Got::There);
     }
     let part = repository::pull(client, &made.from).await?.into_file();
-    let to = to.to_owned();
-    tokio::task::spawn_blocking(move || {
-        written(&to, |file| {
-            let mut hasher = HashWriter(Hasher::new(Algorithm::Sha256));
-            let mut source = TeeReader {
-                source: made.make(part)?,
-                hasher: &mut hasher,
-            };
-            std::io::copy(&mut source, file)?;
-            let found = hasher.0.finish();
-            if found == made.digest {
-                return Ok(());
-            }
-            Err(Failure::verification(format!(
-                "the {} of the catalogue become {found}, and repomd.xml says {}; the \
-                 repository must be published again",
-                made.part, made.digest
-            )))
-        })
+    file::put(to, content, move |file| {
+        let mut source = TeeReader {
+            source: made.make(part)?,
+            hasher: Hasher::new(Algorithm::Sha256),
+        };
+        std::io::copy(&mut source, file)?;
+        let found = source.hasher.finish();
+        if found == made.digest {
+            return Ok(());
+        }
+        Err(Failure::verification(format!(
+            "the {} of the catalogue become {found}, and repomd.xml says {}; the repository \
+             must be published again",
+            made.part, made.digest
+        )))
     })
-    .await
-    .map_err(Failure::failed)?
+    .await?;
+    Ok(Got::Fetched)
 }
 
 async fn blob(client: &Client, blob: &Blob, to: &Path) -> Result<Got, Failure> {
-    let Descriptor { digest, size, .. } = blob.descriptor;
-    if matches(digest, size, to) {
+    let descriptor = &blob.descriptor;
+    if file::holds(to, descriptor) {
         return Ok(Got::There);
     }
-    let descriptor = &blob.descriptor;
     let pulled = client.pull_to_file(&blob.repository, descriptor, to).await;
     match (pulled, &blob.list) {
         (Err(error), Some(list)) if error.is_not_found() => {
@@ -125,43 +109,16 @@ async fn blob(client: &Client, blob: &Blob, to: &Path) -> Result<Got, Failure> {
     Ok(Got::Fetched)
 }
 
-/// Whether a file has that content already.
-fn matches(digest: Digest, size: u64, to: &Path) -> bool {
-    let found = std::fs::metadata(to).map(|metadata| metadata.len());
-    if found.ok() != Some(size) || digest.algorithm() != Algorithm::Sha256 {
-        return false;
-    }
-    let Ok(mut file) = File::open(to) else {
-        return false;
-    };
-    let mut hasher = HashWriter(Hasher::new(digest.algorithm()));
-    std::io::copy(&mut file, &mut hasher).is_ok() && hasher.0.finish() == digest
-}
-
-struct HashWriter(Hasher);
-
-impl Write for HashWriter {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Hashes what is read.
-struct TeeReader<'a, R> {
+struct TeeReader<R> {
     source: R,
-    hasher: &'a mut HashWriter,
+    hasher: Hasher,
 }
 
-impl<R: Read> Read for TeeReader<'_, R> {
+impl<R: Read> Read for TeeReader<R> {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
         let read = self.source.read(into)?;
-        self.hasher
-            .write_all(into.get(..read).unwrap_or_default())?;
+        self.hasher.update(into.get(..read).unwrap_or_default());
         Ok(read)
     }
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ocirepo::reference::{Reference, Selector, Tag};
-use ocirepo_native::Client;
 use ocirepo_native::publish::{self, Local, Options, Prepared, Published, Sources};
+use ocirepo_native::{Client, WorkDir};
 use ocirepo_rpm::href::Href;
 use ocirepo_rpm::layout::Layout;
 use ocirepo_rpm::layout::format::SIGNATURE;
@@ -17,7 +17,6 @@ use ocirepo_rpm::primary::Primary;
 use ocirepo_rpm::publish::{self as plan, Destination, File, Input, Package, Parent};
 use ocirepo_rpm::repomd::Repomd;
 use ocirepo_rpm::snapshot::Snapshot;
-use tempfile::TempDir;
 
 use crate::catalogue;
 use crate::create::{hash, walk};
@@ -158,14 +157,14 @@ struct Scanned {
     raw_repomd: Vec<u8>,
     packages: Vec<Package>,
     /// The catalogue of `native`, and where its parts are.
-    catalogue: Option<(Catalogue, TempDir)>,
+    catalogue: Option<(Catalogue, WorkDir)>,
 }
 
 impl Scanned {
     /// Makes a catalogue, which takes the place of what it makes needless. `signed` says that
     /// it will be signed.
     fn put_catalogue(&mut self, directory: &Path, signed: bool) -> Result<(), Failure> {
-        let parts = tempfile::Builder::new().prefix("ocirepo-").tempdir()?;
+        let parts = WorkDir::new()?;
         let packages = self.packages.len() as u64;
         let catalogue = catalogue::make(parts.path(), &self.repomd, packages, |record| {
             catalogue::open(record, &directory.join(record.location.path()))

@@ -12,6 +12,7 @@ mod read;
 mod serve;
 
 use std::io;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -234,21 +235,30 @@ fn disturb(
         }
         Disturbance::Clock => {
             let when = *random.pick(&["+10y", "-20y", "+0 x20000", "-1d", "+36500d"]);
-            through(
-                &format!("export FAKETIME_DONT_FAKE_MONOTONIC=1; exec faketime -f '{when}' \"$@\""),
-                false,
-                command,
-            )
+            // The program `faketime` would stay in between, and outlive being killed.
+            let script = format!(
+                "export FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME='{when}' \
+                 LD_PRELOAD='/usr/$LIB/faketime/libfaketime.so.1'; exec \"$@\""
+            );
+            through(&script, false, command)
         }
     })
 }
 
+/// Starts a command as a group of its own, for a shell may be around the program.
 fn spawn(command: &mut Command) -> io::Result<Child> {
     command
+        .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
+}
+
+/// Kills a command and everything it started.
+fn kill(child: &Child) -> io::Result<()> {
+    let script = format!("kill -s KILL -- -{}", child.id());
+    Command::new("sh").args(["-c", &script]).status().map(drop)
 }
 
 /// Waits for the end; `None` when it had to be killed because it did not come.
@@ -257,7 +267,7 @@ fn end(mut child: Child, kill_after: Option<Duration>) -> io::Result<Option<Run>
     let limit = kill_after.unwrap_or(LIMIT);
     while child.try_wait()?.is_none() {
         if start.elapsed() > limit {
-            child.kill()?;
+            kill(&child)?;
             let run = Run::from(child.wait_with_output()?);
             return Ok(kill_after.map(|_| run));
         }

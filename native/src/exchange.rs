@@ -222,13 +222,7 @@ impl Exchange {
                     }
                     Err(error) => return self.lost_here(error),
                 },
-                Err(failure) => {
-                    // What the sink took counts as written.
-                    return match target.flush().await {
-                        Ok(()) => self.lost(failure, Some(sink), None),
-                        Err(error) => self.lost_here(error),
-                    };
-                }
+                Err(failure) => return self.cut(failure, sink, &mut target).await,
             };
             self.shared.throttle.take(bytes.len() as u64).await;
             match sink.chunk(&bytes) {
@@ -240,13 +234,19 @@ impl Exchange {
                     on_bytes(sink.offset());
                 }
                 Err(stop) => {
-                    return self.lost(
-                        Failure::new(Cause::Reset, stop.to_string()),
-                        Some(sink),
-                        None,
-                    );
+                    let failure = Failure::new(Cause::Reset, stop.to_string());
+                    return self.cut(failure, sink, &mut target).await;
                 }
             }
+        }
+    }
+
+    /// The body ended too early, or did not end where it had to.
+    async fn cut(&self, failure: Failure, sink: BlobSink, target: &mut Target) {
+        // What the sink took counts as written.
+        match target.flush().await {
+            Ok(()) => self.lost(failure, Some(sink), None),
+            Err(error) => self.lost_here(error),
         }
     }
 

@@ -6,6 +6,7 @@
 //! | who one is, as Docker and Podman keep it | [`credentials`] |
 //! | `registries.conf`, `certs.d`, our own `config.toml` | [`config`] |
 //! | content on disk by digest; what was seen last | [`cache`] |
+//! | files that appear whole, whoever else writes them | [`file`] |
 //! | RPM repositories | [`repository`] |
 //! | publishing them | [`publish`] |
 //! | copying repositories | [`mirror`] |
@@ -29,16 +30,18 @@ mod driver;
 pub mod environment;
 pub mod error;
 mod exchange;
+pub mod file;
 mod http;
 pub mod import;
 pub mod mirror;
 pub mod oci_directory;
-mod partial;
 pub mod prune;
 pub mod publish;
 pub mod repository;
 mod target;
 mod throttle;
+mod work_dir;
 
 pub use client::{Client, ClientBuilder};
 pub use error::{Error, Result};
+pub use work_dir::WorkDir;

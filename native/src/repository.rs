@@ -8,7 +8,7 @@ use ocirepo_rpm::snapshot::{Answer, Ask, Mark, Opening, Options, Snapshot};
 use crate::cache::{Memory, Remembered};
 use crate::client::Client;
 use crate::error::Result;
-use crate::partial::blocking;
+use crate::file::blocking;
 
 /// Opens a repository at what its tag or digest names now.
 ///

@@ -1,15 +1,14 @@
 //! Where the bytes of a pull go.
 
-use std::fs::File as StdFile;
-use std::io::{self, SeekFrom};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use tokio::fs::File;
-use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::error::Error;
 
@@ -18,10 +17,14 @@ use crate::error::Error;
 pub(crate) enum Target {
     /// A file, in which a pull that starts over writes again from the start.
     File {
-        file: File,
+        file: Arc<File>,
         path: PathBuf,
         position: u64,
+        /// Writes the last chunk, while the next one is received and hashed.
+        writing: Option<JoinHandle<io::Result<()>>>,
     },
+    /// Memory, for what is small, in which a pull that starts over writes again, too.
+    Memory(Arc<Mutex<Vec<u8>>>),
     /// The caller's, from whom nothing can be taken back.
     Stream {
         chunks: Chunks,
@@ -67,11 +70,12 @@ impl Chunks {
 
 impl Target {
     /// A file that is written from `position` on.
-    pub(crate) fn file(file: StdFile, path: PathBuf, position: u64) -> Self {
+    pub(crate) fn file(file: File, path: PathBuf, position: u64) -> Self {
         Self::File {
-            file: File::from_std(file),
+            file: Arc::new(file),
             path,
             position,
+            writing: None,
         }
     }
 
@@ -86,19 +90,26 @@ impl Target {
                 file,
                 path,
                 position,
+                writing,
             } => {
-                let written = async {
-                    if offset != *position {
-                        file.flush().await?;
-                        file.set_len(offset).await?;
-                        file.seek(SeekFrom::Start(offset)).await?;
-                    }
-                    file.write_all(&bytes).await
-                };
-                written
-                    .await
-                    .map_err(|error| Error::io("write", path, error))?;
+                written(writing, path).await?;
+                let begin = (offset != *position).then_some(offset);
                 *position = offset.saturating_add(bytes.len() as u64);
+                let file = Arc::clone(file);
+                *writing = Some(spawn_blocking(move || {
+                    let mut file = &*file;
+                    if let Some(begin) = begin {
+                        file.set_len(begin)?;
+                        file.seek(SeekFrom::Start(begin))?;
+                    }
+                    file.write_all(&bytes)
+                }));
+                Ok(())
+            }
+            Self::Memory(buffer) => {
+                let mut buffer = buffer.lock().unwrap_or_else(PoisonError::into_inner);
+                buffer.truncate(usize::try_from(offset).unwrap_or(usize::MAX));
+                buffer.extend_from_slice(&bytes);
                 Ok(())
             }
             Self::Stream { chunks, position } => {
@@ -124,13 +135,22 @@ impl Target {
     /// Makes sure that everything written so far reached the system.
     pub(crate) async fn flush(&mut self) -> Result<(), Error> {
         match self {
-            Self::File { file, path, .. } => file
-                .flush()
-                .await
-                .map_err(|error| Error::io("write", path, error)),
-            Self::Stream { .. } => Ok(()),
+            Self::File { path, writing, .. } => written(writing, path).await,
+            Self::Memory(_) | Self::Stream { .. } => Ok(()),
         }
     }
+}
+
+/// Waits for the write that is going on, if one is.
+async fn written(
+    writing: &mut Option<JoinHandle<io::Result<()>>>,
+    path: &Path,
+) -> Result<(), Error> {
+    let Some(writing) = writing.take() else {
+        return Ok(());
+    };
+    let written = writing.await.unwrap_or_else(|error| Err(error.into()));
+    written.map_err(|error| Error::io("write", path, error))
 }
 
 #[cfg(test)]
@@ -141,7 +161,7 @@ mod tests {
     async fn a_file_is_written_again_from_where_a_pull_starts_over() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
-        let file = StdFile::create(&path).unwrap();
+        let file = File::create(&path).unwrap();
         let mut target = Target::file(file, path.clone(), 0);
         target
             .write(0, Bytes::from_static(b"wrong bytes"))

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
+use ocirepo_native::WorkDir;
 use ocirepo_rpm::header::HeaderOptions;
 use serde_json::json;
 
@@ -51,10 +52,7 @@ pub(crate) fn run(command: &Command, global: &Global) -> Result<(), Failure> {
     let output = command.output.as_ref().unwrap_or(&command.directory);
     fs::create_dir_all(output).map_err(|error| create::cannot("make", output, &error))?;
     // Beside its place, so that it can be moved there.
-    let work = tempfile::Builder::new()
-        .prefix(".ocirepo-")
-        .tempdir_in(output)
-        .map_err(|error| create::cannot("write to", output, &error))?;
+    let work = WorkDir::new_in(output)?;
     let given = command.given.write(work.path(), command.compress)?;
     let options = HeaderOptions {
         changelog_limit: Some(command.changelog_limit).filter(|limit| *limit > 0),

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use clap::Args;
+use ocirepo_native::WorkDir;
 use serde_json::json;
 
 use crate::arguments::Global;
@@ -28,7 +29,7 @@ pub(crate) struct Command {
 
 pub(crate) async fn run(command: Command, global: &Global) -> Result<(), Failure> {
     let stop = interrupted();
-    let directory = tempfile::Builder::new().prefix("ocirepo-demo-").tempdir()?;
+    let directory = WorkDir::new()?;
     let json = global.json;
     let told = |text: &str| {
         let mut out = Out::new();

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ocirepo::reference::{Reference, Tag};
+use ocirepo_native::WorkDir;
 use ocirepo_native::publish::{Lost, Published, publish};
 use ocirepo_rpm::checksum::Checksum;
 use ocirepo_rpm::create::{Change, Removal};
@@ -207,7 +208,7 @@ impl Command {
             None => signing::source_date_epoch()?,
         };
         let client = client::builder(global)?.cache().build()?;
-        let directory = tempfile::Builder::new().prefix("ocirepo-").tempdir()?;
+        let directory = WorkDir::new()?;
         let options = HeaderOptions {
             changelog_limit: Some(self.making.changelog_limit).filter(|limit| *limit > 0),
             ..HeaderOptions::default()

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use clap::Args;
 use ocirepo::reference::Reference;
-use ocirepo_native::ClientBuilder;
 use ocirepo_native::credentials::CredentialStore;
 use ocirepo_native::environment::Environment;
+use ocirepo_native::{ClientBuilder, WorkDir};
 use ocirepo_rpm::signature::Keyring;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
@@ -231,7 +231,7 @@ async fn handed_over(command: &Command, global: &Global) -> Result<(), Failure> 
     let (_own, cache) = match &handed.cache_dir {
         Some(directory) => (None, directory.clone()),
         None => {
-            let own = tempfile::Builder::new().prefix("ocirepo-").tempdir()?;
+            let own = WorkDir::new()?;
             let path = own.path().to_owned();
             (Some(own), path)
         }

@@ -9,6 +9,9 @@ use crate::curl::curl;
 use crate::random::Random;
 use crate::scratch::Scratch;
 
+/// From which size on a push asks first whether the registry has a blob, in bytes.
+const ASKED_FROM: u64 = 64 << 10;
+
 pub(super) fn run(
     lab: &Lab,
     docker: bool,
@@ -70,11 +73,13 @@ pub(super) fn run(
         let (_, digest) = target.split_once("digest=")?;
         Some(digest.split('&').next().unwrap_or(digest).to_owned())
     };
-    // The same blob in another repository, as in a tree, is another blob there.
+    // The same blob in another repository, as in a tree, is another blob there. What is small is
+    // sent without asking whether it is there.
     let accepted = |exchanges: &[crate::proxy::Passed]| -> BTreeSet<(String, String)> {
         exchanges
             .iter()
             .filter(|passed| passed.method == "PUT" && passed.status == 201)
+            .filter(|passed| passed.sent >= ASKED_FROM)
             .filter_map(|passed| {
                 let repository = passed.target.split("/blobs/").next()?.to_owned();
                 Some((repository, digest(&passed.target)?))

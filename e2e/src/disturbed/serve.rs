@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use ocirepo::Digest;
 
 use super::lab::{Files, Lab, impatient, somebody};
-use super::{Disturbance, Way, disturb, leftovers, spawn};
+use super::{Disturbance, Way, disturb, kill, leftovers, spawn};
 use crate::process::{Run, free_address};
 use crate::random::Random;
 use crate::scratch::Scratch;
@@ -37,10 +37,10 @@ impl Running {
     }
 
     fn kill(&mut self) -> io::Result<Option<Run>> {
-        let Some(mut child) = self.child.take() else {
+        let Some(child) = self.child.take() else {
             return Ok(None);
         };
-        child.kill()?;
+        kill(&child)?;
         child
             .wait_with_output()
             .map(|output| Some(Run::from(output)))

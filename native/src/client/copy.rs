@@ -7,8 +7,9 @@ use ocirepo::sink::Content;
 
 use super::Client;
 use crate::driver::Job;
-use crate::error::{Error, Result};
-use crate::partial::blocking;
+use crate::error::Result;
+use crate::file::blocking;
+use crate::work_dir::WorkDir;
 
 impl Client {
     /// Copies a manifest, byte for byte, to another repository under the same tag or
@@ -49,11 +50,7 @@ impl Client {
         if copied != BlobCopy::ToBeSent {
             return Ok(copied);
         }
-        let dir = blocking(|| {
-            let temp = std::env::temp_dir();
-            tempfile::tempdir().map_err(|error| Error::io("make a directory in", &temp, error))
-        })
-        .await?;
+        let dir = blocking(WorkDir::new).await?;
         let path = dir.path().join("blob");
         self.pull_to_file(from, content, &path).await?;
         let upload = Upload::default();

@@ -3,13 +3,13 @@
 use std::io::{self, Seek as _, Write as _};
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use ocirepo::operation::{Blob, Resume};
 use ocirepo::reference::Repository;
-use ocirepo::sink::Content;
+use ocirepo::sink::{BlobSink, Content};
 use ocirepo::{Digest, Session};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
@@ -17,13 +17,16 @@ use tokio::sync::mpsc;
 use super::{BlobStream, Client};
 use crate::cache::CacheEntry;
 use crate::config::By;
-use crate::driver::Job;
+use crate::driver::{Job, OnBytes};
 use crate::error::{Error, Result};
-use crate::partial::{Partial, blocking};
+use crate::file::{self, Partial, Taken, blocking};
 use crate::target::{Chunks, OnChunk, Target};
 
 /// How many chunks a stream may be ahead of its reader.
 const AHEAD: usize = 2;
+
+/// Up to which size a blob on its way to a file is kept in memory, in bytes.
+const SMALL: u64 = 128 << 10;
 
 impl Client {
     /// Pulls a blob of at most `cap` bytes into memory, or takes it from the cache; and
@@ -144,13 +147,13 @@ impl Client {
     /// Pulls a blob into a file, which appears in one step when the blob was found right
     /// and is on disk. Replaces a file of that name.
     ///
-    /// Until then the bytes are in a hidden file beside it. When the pull is interrupted,
-    /// even by killing the process, the next one takes over what is there, and fetches
-    /// only the rest.
+    /// Until then the bytes are in a hidden file beside it, or in memory when they are few.
+    /// When the pull is interrupted, even by killing the process, the next one takes over what
+    /// is there, and fetches only the rest. While another process is pulling the same file this waits, and then
+    /// has nothing left to fetch.
     ///
     /// # Errors
-    /// Whatever the exchange or the disk fails with; also when another process is
-    /// pulling the same file.
+    /// Whatever the exchange or the disk fails with.
     pub async fn pull_to_file(
         &self,
         repository: &Repository,
@@ -159,17 +162,28 @@ impl Client {
     ) -> Result<Blob> {
         let (content, path) = (content.into(), path.as_ref().to_owned());
         let on_bytes = self.report(Some(content.digest), content.size);
-        let partial = blocking(move || Partial::take_over(&path, content)).await?;
+        if content.size.is_some_and(|size| size <= SMALL) {
+            return self
+                .pull_to_small_file(repository, content, &path, on_bytes)
+                .await;
+        }
+        let taken = Partial::take_over(&path, content).await?;
         let blob = self
             .read(repository, By::Digest, |place| {
-                let (partial, on_bytes) = (&partial, on_bytes.clone());
+                let (taken, on_bytes) = (&taken, on_bytes.clone());
                 async move {
-                    let (sink, target) = partial.resume().await?;
+                    let (sink, target) = match taken {
+                        Taken::Over(partial) => {
+                            let (sink, target) = partial.resume().await?;
+                            (sink, Some(target))
+                        }
+                        Taken::There(sink) => (BlobSink::clone(sink), None),
+                    };
                     if let Some(on_bytes) = &on_bytes {
                         on_bytes(sink.offset());
                     }
                     let job = Job {
-                        target: Some(target),
+                        target,
                         on_bytes,
                         ..Job::default()
                     };
@@ -179,7 +193,43 @@ impl Client {
                 }
             })
             .await?;
-        blocking(move || partial.finish()).await?;
+        if let Taken::Over(partial) = taken {
+            blocking(move || partial.finish()).await?;
+        }
+        Ok(blob)
+    }
+
+    /// Pulls a small blob into memory, and then into its file: a change of threads for each
+    /// piece would take longer than the whole pull.
+    async fn pull_to_small_file(
+        &self,
+        repository: &Repository,
+        content: Content,
+        path: &Path,
+        on_bytes: Option<OnBytes>,
+    ) -> Result<Blob> {
+        let buffer: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let blob = self
+            .read(repository, By::Digest, |place| {
+                let job = Job {
+                    target: Some(Target::Memory(Arc::clone(&buffer))),
+                    on_bytes: on_bytes.clone(),
+                    ..Job::default()
+                };
+                let driver = self.driver(&place);
+                async move {
+                    let start = |s: &mut Session| s.pull_blob(&place, content, Resume::Fresh);
+                    driver.run(job, start).await
+                }
+            })
+            .await?;
+        let bytes = std::mem::take(&mut *buffer.lock().unwrap_or_else(PoisonError::into_inner));
+        let failed = {
+            let path = path.to_owned();
+            move |error| Error::io("write", &path, error)
+        };
+        let write = move |file: &mut dyn io::Write| file.write_all(&bytes).map_err(failed);
+        file::put(path, content, write).await?;
         Ok(blob)
     }
 

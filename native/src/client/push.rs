@@ -13,8 +13,8 @@ use ocirepo::{Descriptor, Digest, Manifest};
 use super::Client;
 use crate::driver::Job;
 use crate::error::{Error, Result};
+use crate::file::blocking;
 use crate::http;
-use crate::partial::blocking;
 
 /// Smaller blobs are better sent without asking whether the registry has them: that costs
 /// as many requests as it may save.

@@ -14,7 +14,7 @@ use ocirepo_rpm::primary::Primary;
 use ocirepo_rpm::publish::Package;
 use ocirepo_rpm::repomd::{Record, Repomd};
 use ocirepo_rpm::signature::{Good, Keyring};
-use tempfile::{TempDir, TempPath};
+use tempfile::TempPath;
 use url::Url;
 
 use super::address::{Address, Head, Places, check_scheme, path};
@@ -23,8 +23,9 @@ use super::mirrors::{Expected, Fetched, Mirrors};
 use super::web::Web;
 use crate::client::Client;
 use crate::error::{Error, Result};
-use crate::partial::blocking;
+use crate::file::blocking;
 use crate::publish::{Fetch, Fetching};
+use crate::work_dir::WorkDir;
 
 /// The largest file that is named by nothing but its path, in bytes.
 const MAX_ALSO: u64 = 64 << 20;
@@ -52,7 +53,7 @@ pub struct Origin {
     /// The places that `xml:base` names.
     elsewhere: BTreeMap<Arc<str>, Mirrors>,
     /// Where files lie for as long as they are needed.
-    spool: TempDir,
+    spool: WorkDir,
     pub(super) raw_repomd: Vec<u8>,
     pub(super) repomd: Repomd,
     pub(super) signature: Option<Vec<u8>>,
@@ -95,8 +96,7 @@ impl Origin {
         let web = Web::of(client)?;
         let places = address.places(web.clone()).await?;
         let head = places.head(options.keys.as_ref(), options.now).await?;
-        let spool = tempfile::tempdir()
-            .map_err(|error| Error::io("write", &std::env::temp_dir(), error))?;
+        let spool = blocking(WorkDir::new).await?;
         let mut origin = Self::of(places, head, spool);
         for path in &options.also {
             let file = origin.mirrors.bytes(path, MAX_ALSO).await?;
@@ -145,7 +145,7 @@ impl Origin {
         Ok(origin)
     }
 
-    fn of(places: Places, head: Head, spool: TempDir) -> Self {
+    fn of(places: Places, head: Head, spool: WorkDir) -> Self {
         Self {
             mirrors: places.mirrors,
             elsewhere: BTreeMap::new(),

@@ -12,7 +12,7 @@ use ocirepo_rpm::write::{self, MetadataFile, PrimaryWriter};
 use super::mirrors::Expected;
 use super::origin::{Entry, Origin};
 use crate::error::{Error, Result};
-use crate::partial::blocking;
+use crate::file::blocking;
 
 impl Origin {
     /// Writes `primary` and `repomd.xml` anew. The signature of the old one is gone.

@@ -12,9 +12,9 @@ use tokio::sync::{OnceCell, Semaphore};
 use super::place::Place;
 use crate::client::ASK_FROM;
 use crate::error::{Error, Result};
+use crate::file::blocking;
 use crate::http::lock;
 use crate::oci_directory::OciDirectory;
-use crate::partial::blocking;
 
 /// Blobs copied at a time.
 const AT_ONCE: usize = 16;

@@ -15,7 +15,7 @@ use super::roots::{Roots, bare};
 use super::transfer::{Outcome, Task, Transfer, Waiting};
 use super::{Copied, Options, too_many};
 use crate::error::Result;
-use crate::partial::blocking;
+use crate::file::blocking;
 
 /// Manifests, or tags, dealt with at a time.
 const AT_ONCE: usize = 16;

@@ -13,7 +13,8 @@ use ocirepo_rpm::primary::Primary;
 
 use super::place::Place;
 use crate::error::{Error, Result};
-use crate::partial::blocking;
+use crate::file::blocking;
+use crate::work_dir::WorkDir;
 
 /// Whether a root is a catalogue of packages that are artifacts of their own.
 pub(crate) fn is_catalogue(root: &Manifest) -> bool {
@@ -26,12 +27,7 @@ pub(crate) async fn of(place: &Place, root: &Manifest) -> Result<BTreeSet<Tag>> 
     let Some(config) = root.config() else {
         return Ok(BTreeSet::new());
     };
-    let temp = blocking(|| {
-        let place = std::env::temp_dir();
-        let made = tempfile::tempdir();
-        made.map_err(|error| Error::io("make a directory in", &place, error))
-    })
-    .await?;
+    let temp = blocking(WorkDir::new).await?;
     if config.size > MAX_CONFIG {
         return Err(Error::Impossible(format!(
             "{}: the config of the catalogue {} has more than {MAX_CONFIG} bytes",

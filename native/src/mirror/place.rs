@@ -9,8 +9,8 @@ use tokio::sync::OnceCell;
 
 use crate::client::Client;
 use crate::error::{Error, Result};
+use crate::file::blocking;
 use crate::oci_directory::OciDirectory;
-use crate::partial::blocking;
 
 /// A repository in a registry, or an OCI image layout, which holds one repository.
 #[derive(Clone, Debug)]

@@ -12,7 +12,8 @@ use ocirepo_rpm::mirror::walk::{Step, Walk};
 use super::AT_ONCE;
 use crate::client::Client;
 use crate::error::{Error, Result};
-use crate::partial::blocking;
+use crate::file::blocking;
+use crate::work_dir::WorkDir;
 
 /// What some roots reach.
 #[derive(Clone, Debug, Default)]
@@ -74,17 +75,11 @@ pub(super) async fn from(
 
 /// Manifests on disk, by digest, until dropped.
 #[derive(Debug)]
-pub(super) struct Spool(tempfile::TempDir);
+pub(super) struct Spool(WorkDir);
 
 impl Spool {
     pub(super) async fn new() -> Result<Self> {
-        blocking(|| {
-            let place = std::env::temp_dir();
-            let made = tempfile::tempdir();
-            made.map_err(|error| Error::io("make a directory in", &place, error))
-        })
-        .await
-        .map(Self)
+        blocking(WorkDir::new).await.map(Self)
     }
 
     fn path(&self, digest: &Digest) -> PathBuf {

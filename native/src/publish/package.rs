@@ -3,36 +3,42 @@
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ocirepo::descriptor::Descriptor;
 use ocirepo_rpm::layout::format::media_type;
 use ocirepo_rpm::native::Artifact;
 use ocirepo_rpm::publish::{PackagePush, PackagePushes};
-use tempfile::{NamedTempFile, TempPath};
 
 use super::error::Refusal;
 use super::head::Stop;
 use super::push::{Doubt, Pusher};
 use super::sources::Local;
 use crate::error::{Error, Result};
-use crate::partial::blocking;
+use crate::file::blocking;
+use crate::work_dir::WorkDir;
 
 impl Pusher<'_> {
     /// Reads a package, and pushes what its artifact is made of. Only then is it known what
     /// that is: a plan of all packages does not hold it.
     pub(super) async fn package(&self, push: &PackagePush) -> Result<(), Stop> {
         let path = push.path.path();
-        let mut fetched = None;
+        // What was brought here for it is deleted at the end.
+        let (_fetched, _pulled);
         let local = match self.sources.get(path) {
             Some(local) => local.clone(),
-            None => {
-                let file = match self.sources.fetched(path).await? {
-                    Some(file) => file,
-                    None => self.pulled(push).await?,
-                };
-                Local::File(fetched.insert(file).to_path_buf())
-            }
+            None => match self.sources.fetched(path).await? {
+                Some(file) => {
+                    let place = file.to_path_buf();
+                    _fetched = file;
+                    Local::File(place)
+                }
+                None => {
+                    let (place, directory) = self.pulled(push).await?;
+                    _pulled = directory;
+                    Local::File(place)
+                }
+            },
         };
         let artifact = read(push, local.clone()).await?;
         let PackagePushes { blobs, manifest } = push.expand(artifact).map_err(unreadable)?;
@@ -44,15 +50,14 @@ impl Pusher<'_> {
     }
 
     /// A package that the registry has as another layout left it, and nobody else does.
-    async fn pulled(&self, push: &PackagePush) -> Result<TempPath> {
-        let file = NamedTempFile::new()
-            .map_err(|error| Error::io("make a file in", &std::env::temp_dir(), error))?
-            .into_temp_path();
+    async fn pulled(&self, push: &PackagePush) -> Result<(PathBuf, WorkDir)> {
+        let directory = blocking(WorkDir::new).await?;
+        let file = directory.path().join("package");
         let content = Descriptor::new(media_type(".rpm"), push.digest, push.size);
         self.client
             .pull_to_file(&push.repository, &content, &file)
             .await?;
-        Ok(file)
+        Ok((file, directory))
     }
 }
 
