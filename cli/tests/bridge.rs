@@ -324,7 +324,7 @@ fn a_tag_that_moves_does_not_change_what_a_client_reads_even_over_a_restart() {
 fn a_cache_that_was_emptied_is_filled_again_after_a_restart() {
     let world = World::new(&[]);
     for layout in ["files", "index", "tree"] {
-        let name = format!("lab/{layout}:el9");
+        let name = format!("lab/{layout}:latest");
         world.publish(b"the package", &name, layout);
         let bridge = world.bridge(&[]);
         world.get(&bridge, &name, "repodata/repomd.xml", "");

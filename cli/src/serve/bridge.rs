@@ -185,15 +185,15 @@ impl Bridge {
                 None => Err(asked.missing()),
             };
         }
-        let mut tried = self.history().candidates(&place.key, client, now);
-        let mut last = None;
-        for digest in tried.clone() {
+        let candidates = self.history().candidates(&place.key, client, now);
+        let (mut without, mut last) = (Vec::new(), None);
+        for digest in candidates {
             match self.try_snapshot(asked, digest).await {
                 Ok(Some(response)) => {
                     self.history().used(&place.key, digest, now);
                     return Ok(response);
                 }
-                Ok(None) => {}
+                Ok(None) => without.push(digest),
                 // It may have been deleted from the registry; another may have the file.
                 Err(failure) => last = Some(failure),
             }
@@ -206,12 +206,11 @@ impl Bridge {
         let fresh = last.is_none() && self.history().newest(&place.key, now).is_some();
         if !unreachable && !fresh {
             let (digest, open) = self.newest(place).await?;
-            if !tried.contains(&digest) {
-                tried.push(digest);
-                if let Some(response) = self.try_file(asked, &open).await? {
-                    self.history().used(&place.key, digest, now);
-                    return Ok(response);
-                }
+            if !without.contains(&digest)
+                && let Some(response) = self.try_file(asked, &open).await?
+            {
+                self.history().used(&place.key, digest, now);
+                return Ok(response);
             }
         }
         Err(last.unwrap_or_else(|| asked.missing()))
