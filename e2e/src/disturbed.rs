@@ -257,8 +257,13 @@ fn spawn(command: &mut Command) -> io::Result<Child> {
 
 /// Kills a command and everything it started.
 fn kill(child: &Child) -> io::Result<()> {
-    let script = format!("kill -s KILL -- -{}", child.id());
-    Command::new("sh").args(["-c", &script]).status().map(drop)
+    let kill = format!("kill -s KILL -- -{}", child.id());
+    // One that has ended by itself cannot be killed.
+    Command::new("sh")
+        .args(["-c", &kill])
+        .stderr(Stdio::null())
+        .status()
+        .map(drop)
 }
 
 /// Waits for the end; `None` when it had to be killed because it did not come.

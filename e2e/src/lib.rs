@@ -23,6 +23,8 @@ pub mod dnf;
 #[cfg(feature = "lab")]
 pub mod faults;
 #[cfg(feature = "lab")]
+pub mod http;
+#[cfg(feature = "lab")]
 pub mod nginx;
 #[cfg(feature = "lab")]
 pub mod pages;
@@ -38,6 +40,8 @@ pub mod publish;
 pub mod sample;
 #[cfg(feature = "lab")]
 pub mod secure;
+#[cfg(feature = "lab")]
+pub mod soak;
 #[cfg(feature = "lab")]
 pub mod tokens;
 #[cfg(feature = "lab")]

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -13,12 +13,37 @@ const START: Duration = Duration::from_secs(20);
 
 /// The most memory a process had resident until now, in bytes.
 pub fn peak_memory(id: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes * 1024)
+    Gauges::of(id).map(|gauges| gauges.peak)
+}
+
+/// What a process takes of the machine at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gauges {
+    /// Its memory that is resident, in bytes.
+    pub resident: u64,
+    /// The most it had resident until now, in bytes.
+    pub peak: u64,
+    /// Its open file descriptors.
+    pub descriptors: u64,
+    /// Its threads.
+    pub threads: u64,
+}
+
+impl Gauges {
+    /// Reads them; `None` when the process is gone.
+    pub fn of(id: u32) -> Option<Gauges> {
+        let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+        let field = |name: &str| -> Option<u64> {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.split_whitespace().next()?.parse().ok()
+        };
+        Some(Gauges {
+            resident: field("VmRSS:")? * 1024,
+            peak: field("VmHWM:")? * 1024,
+            descriptors: fs::read_dir(format!("/proc/{id}/fd")).ok()?.count() as u64,
+            threads: field("Threads:")?,
+        })
+    }
 }
 
 /// A child process, killed on drop.
@@ -73,6 +98,25 @@ impl Server {
     /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Asks it to end, as systemd does, and waits for that.
+    ///
+    /// # Errors
+    /// When it does not end within `patience`.
+    pub fn terminate(&mut self, patience: Duration) -> io::Result<ExitStatus> {
+        let kill = format!("kill -TERM {}", self.id());
+        Run::of(Command::new("sh").args(["-c", &kill]))?.well()?;
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            if start.elapsed() > patience {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            sleep(Duration::from_millis(10));
+        }
     }
 
     /// Kills it as `kill -9` does, and waits until it is gone.

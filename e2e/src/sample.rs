@@ -280,10 +280,7 @@ impl Sample {
     /// # Errors
     /// When the directory cannot be read.
     pub fn files(&self) -> io::Result<Vec<String>> {
-        let mut found = Vec::new();
-        collect(self.path(), self.path(), &mut found)?;
-        found.sort();
-        Ok(found)
+        files_below(self.path())
     }
 
     /// The path of the metadata file of a kind, such as `primary`.
@@ -300,6 +297,17 @@ impl Sample {
             None => Err(io::Error::other(format!("the sample has no {kind}"))),
         }
     }
+}
+
+/// Every file of a directory, as its path inside, sorted.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn files_below(directory: &Path) -> io::Result<Vec<String>> {
+    let mut found = Vec::new();
+    collect(directory, directory, &mut found)?;
+    found.sort();
+    Ok(found)
 }
 
 fn collect(root: &Path, directory: &Path, found: &mut Vec<String>) -> io::Result<()> {

@@ -45,6 +45,7 @@ usage: cargo xtask <command>
                         each fuzz target, or those named, for N seconds of CPU time
   faults [--runs N] [--seed S]
                         N (1,000) runs of the program in which something goes wrong
+  soak [--minutes N]    the bridge under mixed load for N (20) minutes: does it stay as it was?
   package [PROGRAM]     a .deb and an .rpm in target/package, of a release build or of PROGRAM
   capi --prefix DIR     build libocirepo and install it: libraries, header, pkg-config, manual
   capi-test             libocirepo from C: units, valgrind, sanitizers, hosts and a registry
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         ("setup", []) => setup::all(&mut report),
         ("demo", rest) => demo::demo(&mut report, rest),
         ("faults", rest) => test::faults_alone(&mut report, rest),
+        ("soak", rest) => test::soak_alone(&mut report, rest),
         ("test", []) => test::everything(&mut report),
         ("check", []) => check::all(&mut report),
         ("e2e", [] | [_]) => test::e2e_alone(&mut report, rest.first().map(String::as_str)),

@@ -17,6 +17,9 @@ pub(crate) const PROFILE: &str = "e2e";
 /// How many packages are in the large repository of the lab.
 const MANY: usize = 5_000;
 
+/// How long the bridge is under load in every run of the tests, in seconds.
+const BRIEF: &str = "20";
+
 /// Real repositories to read, if they are kept beside the checkout.
 const REAL_DATA: &str = "../shared/data/rpm-md";
 
@@ -32,6 +35,8 @@ pub(crate) fn everything(report: &mut Report) {
         let page = inspector::all(report);
         hosts::all(report, None);
         end_to_end(report, None, page, real.as_deref());
+        in_the_lab(report, "faults", &["--brief".to_owned()]);
+        in_the_lab(report, "soak", &["--seconds", BRIEF].map(str::to_owned));
         npm::tests(report, &program());
         package::of(report, &program());
     }
@@ -57,15 +62,23 @@ pub(crate) fn e2e_alone(report: &mut Report, filter: Option<&str>) {
 /// Runs in which something goes wrong, as many as are asked for.
 pub(crate) fn faults_alone(report: &mut Report, arguments: &[String]) {
     if setup_all(report) {
-        faults(report, arguments);
+        in_the_lab(report, "faults", arguments);
     }
 }
 
-fn faults(report: &mut Report, arguments: &[String]) {
-    report.tests("faults", |totals| {
+/// The bridge under load for as long as is asked for.
+pub(crate) fn soak_alone(report: &mut Report, arguments: &[String]) {
+    if setup_all(report) {
+        in_the_lab(report, "soak", arguments);
+    }
+}
+
+/// A program of the lab that prints what it found as tests do.
+fn in_the_lab(report: &mut Report, name: &str, arguments: &[String]) {
+    report.tests(name, |totals| {
         build_programs()?;
         let mut command = cargo(["run", "--quiet", "--package", "ocirepo-e2e"]);
-        command.args(["--features", "lab", "--bin", "faults", "--"]);
+        command.args(["--features", "lab", "--bin", name, "--"]);
         command.args(arguments);
         run_tests(lab_environment(&mut command), totals).map(done)
     });
@@ -135,7 +148,7 @@ fn end_to_end(report: &mut Report, filter: Option<&str>, page: bool, real: Optio
             .map_err(|error| format!("could not make {MANY} packages: {error}"))?;
         scratch::sweep(&lab_dir()).map_err(|error| format!("could not sweep the lab: {error}"))?;
         let mut command = cargo(["test", "--package", "ocirepo-e2e", "--features", "lab"]);
-        command.args(["--test", "*", "--no-fail-fast"]);
+        command.args(["--lib", "--test", "*", "--no-fail-fast"]);
         if let Some(filter) = filter {
             command.args(["--", filter]);
         }

@@ -1,6 +1,6 @@
 //! `serve`, with a client that reads everything.
 
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -9,6 +9,7 @@ use ocirepo::Digest;
 
 use super::lab::{Files, Lab, impatient, somebody};
 use super::{Disturbance, Way, disturb, kill, leftovers, spawn};
+use crate::http::get;
 use crate::process::{Run, free_address};
 use crate::random::Random;
 use crate::scratch::Scratch;
@@ -53,41 +54,6 @@ impl Drop for Running {
     }
 }
 
-/// The status and the body of an answer that came as a whole.
-fn get(address: SocketAddr, path: &str) -> io::Result<(u16, Vec<u8>)> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(super::LIMIT))?;
-    let path: String = path
-        .bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b':' => {
-                char::from(byte).to_string()
-            }
-            other => format!("%{other:02x}"),
-        })
-        .collect();
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    let split = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
-    let body = answer.split_off(split.ok_or(io::ErrorKind::UnexpectedEof)? + 4);
-    let head = String::from_utf8_lossy(&answer).to_ascii_lowercase();
-    let length = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: "));
-    if length.is_some_and(|length| length.trim().parse() != Ok(body.len())) {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    let status = head
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok());
-    Ok((status.unwrap_or(0), body))
-}
-
 /// Reads every file; the paths of those that came right.
 fn read_all(
     address: SocketAddr,
@@ -98,7 +64,7 @@ fn read_all(
     let mut right = Vec::new();
     for (path, digest) in files {
         let start = Instant::now();
-        match get(address, &format!("{base}/{path}")) {
+        match get(address, &format!("{base}/{path}"), super::LIMIT) {
             Ok((200, body)) if Digest::of(&body) == *digest => right.push(path.clone()),
             Ok((200, body)) => findings.push(format!("{path} is wrong: {} bytes", body.len())),
             Ok((404, _)) => findings.push(format!("{path} is said not to exist")),
