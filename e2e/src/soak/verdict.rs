@@ -175,7 +175,8 @@ mod tests {
 
     #[test]
     fn what_grows_all_the_time_is_found() {
-        let growing: [(&str, fn(u64, &mut Sample)); 4] = [
+        type Change = fn(u64, &mut Sample);
+        let growing: [(&str, Change); 4] = [
             ("memory", |second, sample| {
                 sample.gauges.resident += second << 16
             }),
