@@ -51,6 +51,7 @@ pub(crate) fn perform(
         shared,
     };
     async move {
+        let _panicking = Panicking(&exchange);
         let mut source = None;
         match exchange.send(*request, &mut source).await {
             Ok((response, _open)) => exchange.receive(response).await,
@@ -58,6 +59,19 @@ pub(crate) fn perform(
         }
     }
     .instrument(span)
+}
+
+/// Tells the session when the task panics, as a function of the caller's may that takes the bytes:
+/// nobody else would, and the operation would never end.
+struct Panicking<'a>(&'a Exchange);
+
+impl Drop for Panicking<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let error = Error::Impossible("what takes or gives the bytes panicked".to_owned());
+            self.0.lost_here(error);
+        }
+    }
 }
 
 struct Exchange {

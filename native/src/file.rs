@@ -108,6 +108,11 @@ enum Attempt {
 }
 
 impl Partial {
+    /// Whether somebody has begun it, or is at it.
+    pub(crate) fn is_begun(path: &Path, content: Content) -> bool {
+        partial_path(path, &content.digest).exists()
+    }
+
     /// Opens the partial file for `path`, or makes it. Waits for a process that has it.
     pub(crate) async fn take_over(path: &Path, content: Content) -> Result<Taken> {
         loop {

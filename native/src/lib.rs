@@ -6,7 +6,7 @@
 //! | who one is, as Docker and Podman keep it | [`credentials`] |
 //! | `registries.conf`, `certs.d`, our own `config.toml` | [`config`] |
 //! | content on disk by digest; what was seen last | [`cache`] |
-//! | files that appear whole, whoever else writes them | [`file`] |
+//! | files that appear whole, whoever else writes them | [`file`](mod@file) |
 //! | RPM repositories | [`repository`] |
 //! | publishing them | [`publish`] |
 //! | copying repositories | [`mirror`] |

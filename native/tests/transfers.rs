@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::{Server, builder, client, noise};
 use http::{Method, StatusCode};
 use ocirepo::operation::{BlobCopy, Upload};
-use ocirepo::reference::Tag;
+use ocirepo::reference::{Repository, Tag};
 use ocirepo::sink::Content;
 use ocirepo::{Digest, ErrorKind, Manifest};
 use ocirepo_native::Error;
@@ -27,6 +27,15 @@ fn content(bytes: &[u8]) -> Content {
         digest: Digest::of(bytes),
         size: Some(bytes.len() as u64),
     }
+}
+
+/// A registry with one blob of so many bytes in a repository.
+async fn one_blob(size: usize) -> (Server, Repository, Vec<u8>) {
+    let server = Server::start(Config::default()).await;
+    let bytes = noise(size);
+    server.registry().put_blob("me/repo", bytes.clone());
+    let repository = server.repository("me/repo");
+    (server, repository, bytes)
 }
 
 #[tokio::test]
@@ -142,10 +151,7 @@ async fn a_file_is_read_once_and_arrives_whole() {
 #[tokio::test]
 async fn an_interrupted_pull_fetches_only_the_rest() {
     let home = tempfile::tempdir().unwrap();
-    let server = Server::start(Config::default()).await;
-    let repository = server.repository("me/repo");
-    let bytes = noise(1_000_000);
-    server.registry().put_blob("me/repo", bytes.clone());
+    let (server, repository, bytes) = one_blob(1_000_000).await;
     server.script(
         Rule::new(Quirk::CutAfter(400_000))
             .method(Method::GET)
@@ -179,10 +185,7 @@ async fn an_interrupted_pull_fetches_only_the_rest() {
 #[tokio::test]
 async fn a_connection_lost_in_the_middle_is_made_good_within_the_call() {
     let home = tempfile::tempdir().unwrap();
-    let server = Server::start(Config::default()).await;
-    let repository = server.repository("me/repo");
-    let bytes = noise(1_000_000);
-    server.registry().put_blob("me/repo", bytes.clone());
+    let (server, repository, bytes) = one_blob(1_000_000).await;
     server.script(
         Rule::new(Quirk::CutAfter(300_000))
             .method(Method::GET)
@@ -209,10 +212,7 @@ async fn a_connection_lost_in_the_middle_is_made_good_within_the_call() {
 #[tokio::test]
 async fn a_wrong_byte_never_completes_a_writer_or_a_file() {
     let home = tempfile::tempdir().unwrap();
-    let server = Server::start(Config::default()).await;
-    let repository = server.repository("me/repo");
-    let bytes = noise(1_000_000);
-    server.registry().put_blob("me/repo", bytes.clone());
+    let (server, repository, bytes) = one_blob(1_000_000).await;
     server.script(Rule::new(Quirk::Corrupt { at: 10 }).method(Method::GET));
     let client = client(home.path());
 
@@ -235,10 +235,7 @@ async fn a_wrong_byte_never_completes_a_writer_or_a_file() {
 #[tokio::test]
 async fn chunks_are_handed_out_as_they_come_until_one_is_refused() {
     let home = tempfile::tempdir().unwrap();
-    let server = Server::start(Config::default()).await;
-    let repository = server.repository("me/repo");
-    let bytes = noise(1_000_000);
-    server.registry().put_blob("me/repo", bytes.clone());
+    let (server, repository, bytes) = one_blob(1_000_000).await;
     server.script(
         Rule::new(Quirk::CutAfter(300_000))
             .method(Method::GET)
@@ -265,12 +262,24 @@ async fn chunks_are_handed_out_as_they_come_until_one_is_refused() {
 }
 
 #[tokio::test]
+async fn a_function_that_panics_ends_its_pull() {
+    let home = tempfile::tempdir().unwrap();
+    let (_server, repository, bytes) = one_blob(1_000_000).await;
+    let client = client(home.path());
+    let take = |_| panic!("on purpose");
+    let pulled = client.pull_each(&repository, content(&bytes), take);
+    let pulled = tokio::time::timeout(Duration::from_secs(20), pulled).await;
+    let error = pulled.expect("it ends").unwrap_err();
+    assert!(error.to_string().contains("panicked"), "{error}");
+    // The client is none the worse for it.
+    let again = client.pull_bytes(&repository, content(&bytes), 2_000_000);
+    assert_eq!(again.await.unwrap(), bytes);
+}
+
+#[tokio::test]
 async fn a_partial_file_that_turns_out_wrong_is_fetched_again_once() {
     let home = tempfile::tempdir().unwrap();
-    let server = Server::start(Config::default()).await;
-    let repository = server.repository("me/repo");
-    let bytes = noise(500_000);
-    server.registry().put_blob("me/repo", bytes.clone());
+    let (server, repository, bytes) = one_blob(500_000).await;
     let path = home.path().join("file");
     let digest = Digest::of(&bytes).hex();
     let partial = home.path().join(format!(".file.{}.partial", &digest[..12]));
@@ -449,10 +458,7 @@ async fn copies_are_mounted_or_sent_through_this_machine() {
 #[tokio::test]
 async fn the_bandwidth_is_kept_to() {
     let home = tempfile::tempdir().unwrap();
-    let server = Server::start(Config::default()).await;
-    let repository = server.repository("me/repo");
-    let bytes = noise(600_000);
-    server.registry().put_blob("me/repo", bytes.clone());
+    let (_server, repository, bytes) = one_blob(600_000).await;
     let client = builder(home.path()).bandwidth(1_000_000).build().unwrap();
     let start = std::time::Instant::now();
     client

@@ -28,6 +28,12 @@ const AHEAD: usize = 2;
 /// Up to which size a blob on its way to a file is kept in memory, in bytes.
 const SMALL: u64 = 128 << 10;
 
+/// Whether a part of a file is there already.
+async fn begun(path: &Path, content: Content) -> Result<bool> {
+    let path = path.to_owned();
+    blocking(move || Ok(Partial::is_begun(&path, content))).await
+}
+
 impl Client {
     /// Pulls a blob of at most `cap` bytes into memory, or takes it from the cache; and
     /// puts it there.
@@ -162,7 +168,7 @@ impl Client {
     ) -> Result<Blob> {
         let (content, path) = (content.into(), path.as_ref().to_owned());
         let on_bytes = self.report(Some(content.digest), content.size);
-        if content.size.is_some_and(|size| size <= SMALL) {
+        if content.size.is_some_and(|size| size <= SMALL) && !begun(&path, content).await? {
             return self
                 .pull_to_small_file(repository, content, &path, on_bytes)
                 .await;
