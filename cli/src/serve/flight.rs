@@ -29,8 +29,8 @@ pub(super) enum Verified {
 /// How far a flight is.
 #[derive(Clone, Debug)]
 enum Progress {
-    /// So many bytes are in the file, or the newest of them in memory alone; not yet verified.
-    Come(u64),
+    /// So many bytes are in the file, not yet verified.
+    Written(u64),
     /// All is there and verified.
     Verified,
     /// It will never be.
@@ -157,7 +157,7 @@ impl Flights {
             Verified::ByFetch => self.cache.writer_of_verified(digest)?,
             Verified::ByCache => self.cache.writer(digest)?,
         };
-        let (sender, progress) = watch::channel(Progress::Come(0));
+        let (sender, progress) = watch::channel(Progress::Written(0));
         let flight = Flight {
             file: Arc::new(writer.reader()?),
             recent: Arc::default(),
@@ -218,7 +218,7 @@ impl Landing {
 impl Drop for Landing {
     fn drop(&mut self) {
         self.progress.send_if_modified(|progress| {
-            let open = matches!(progress, Progress::Come(_));
+            let open = matches!(progress, Progress::Written(_));
             if open {
                 let failure = Failure::failed("the fetch was interrupted");
                 *progress = Progress::Failed(Arc::new(failure));
@@ -243,12 +243,12 @@ impl Flight {
         let progress = self
             .progress
             .wait_for(|progress| match progress {
-                Progress::Come(written) => free(*written) > have,
+                Progress::Written(written) => free(*written) > have,
                 Progress::Verified | Progress::Failed(_) => true,
             })
             .await;
         match progress.as_deref() {
-            Ok(Progress::Come(written)) => Ok(free(*written)),
+            Ok(Progress::Written(written)) => Ok(free(*written)),
             Ok(Progress::Verified) => Ok(size),
             Ok(Progress::Failed(failure)) => Err(failure.clone()),
             Err(_) => Err(Arc::new(Failure::failed("the fetch was interrupted"))),
@@ -283,20 +283,21 @@ pub(super) struct Sink {
 }
 
 impl Sink {
-    /// Takes the next bytes. Those who follow send them on while they are written, which happens
-    /// here: to the page cache, that takes less time than to change threads.
+    /// Takes the next bytes. They are written at once: to the page cache, that takes less time
+    /// than to change threads.
     pub(super) fn take(&mut self, bytes: Bytes) -> io::Result<()> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(writer) = inner.as_mut() else {
             return Err(io::ErrorKind::BrokenPipe.into());
         };
         let at = writer.size();
+        writer.write(&bytes).map_err(io::Error::other)?;
+        let size = writer.size();
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.push(at, bytes.clone());
+        recent.push(at, bytes);
         drop(recent);
-        let come = Progress::Come(at.saturating_add(bytes.len() as u64));
-        self.progress.send_replace(come);
-        writer.write(&bytes).map_err(io::Error::other)
+        self.progress.send_replace(Progress::Written(size));
+        Ok(())
     }
 }
 
