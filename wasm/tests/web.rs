@@ -304,8 +304,11 @@ async fn an_abort_stops_the_request() {
 #[wasm_bindgen_test]
 async fn a_request_that_the_browser_refuses_is_explained() {
     let client = client();
+    // Nothing was asked before it, so there was nothing to refuse.
     let (_, end) = pull(&client, "lost", None).await;
-    let error = end.unwrap_err();
+    assert_eq!(kind(&end.unwrap_err()), "network");
+    let part = client.range(address("lost"), 0.0, 10.0, call()).await;
+    let error = part.unwrap_err();
     let is_page = Reflect::has(&js_sys::global(), &"location".into()).unwrap();
     // `/v2/` of this registry can be read, so it must have been the preflight.
     let expected = if is_page { "cors" } else { "network" };
