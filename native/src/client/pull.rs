@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use super::{BlobStream, Client};
 use crate::cache::CacheEntry;
 use crate::config::By;
-use crate::driver::{Job, OnBytes};
+use crate::driver::Job;
 use crate::error::{Error, Result};
 use crate::file::{self, Partial, Taken, blocking};
 use crate::target::{Chunks, OnChunk, Target};
@@ -100,18 +100,29 @@ impl Client {
         self.pull_chunks(repository, content.into(), chunks).await
     }
 
-    /// Pulls a blob piece by piece, from one place after another until one has it.
+    /// Pulls a blob piece by piece.
     async fn pull_chunks(
         &self,
         repository: &Repository,
         content: Content,
         chunks: impl Fn() -> Chunks,
     ) -> Result<Blob> {
-        let on_bytes = self.report(Some(content.digest), content.size);
         let sent = Arc::new(AtomicU64::new(0));
+        let target = || Target::stream(chunks(), Arc::clone(&sent));
+        self.pull_into(repository, content, target).await
+    }
+
+    /// Pulls a blob from its first byte on, from one place after another until one has it.
+    async fn pull_into(
+        &self,
+        repository: &Repository,
+        content: Content,
+        target: impl Fn() -> Target,
+    ) -> Result<Blob> {
+        let on_bytes = self.report(Some(content.digest), content.size);
         self.read(repository, By::Digest, |place| {
             let job = Job {
-                target: Some(Target::stream(chunks(), Arc::clone(&sent))),
+                target: Some(target()),
                 on_bytes: on_bytes.clone(),
                 ..Job::default()
             };
@@ -155,8 +166,8 @@ impl Client {
     ///
     /// Until then the bytes are in a hidden file beside it, or in memory when they are few.
     /// When the pull is interrupted, even by killing the process, the next one takes over what
-    /// is there, and fetches only the rest. While another process is pulling the same file this waits, and then
-    /// has nothing left to fetch.
+    /// is there, and fetches only the rest. While another process is pulling the same file
+    /// this waits, and then has nothing left to fetch.
     ///
     /// # Errors
     /// Whatever the exchange or the disk fails with.
@@ -167,12 +178,10 @@ impl Client {
         path: impl AsRef<Path>,
     ) -> Result<Blob> {
         let (content, path) = (content.into(), path.as_ref().to_owned());
-        let on_bytes = self.report(Some(content.digest), content.size);
         if content.size.is_some_and(|size| size <= SMALL) && !begun(&path, content).await? {
-            return self
-                .pull_to_small_file(repository, content, &path, on_bytes)
-                .await;
+            return self.pull_to_small_file(repository, content, &path).await;
         }
+        let on_bytes = self.report(Some(content.digest), content.size);
         let taken = Partial::take_over(&path, content).await?;
         let blob = self
             .read(repository, By::Digest, |place| {
@@ -212,23 +221,10 @@ impl Client {
         repository: &Repository,
         content: Content,
         path: &Path,
-        on_bytes: Option<OnBytes>,
     ) -> Result<Blob> {
         let buffer: Arc<Mutex<Vec<u8>>> = Arc::default();
-        let blob = self
-            .read(repository, By::Digest, |place| {
-                let job = Job {
-                    target: Some(Target::Memory(Arc::clone(&buffer))),
-                    on_bytes: on_bytes.clone(),
-                    ..Job::default()
-                };
-                let driver = self.driver(&place);
-                async move {
-                    let start = |s: &mut Session| s.pull_blob(&place, content, Resume::Fresh);
-                    driver.run(job, start).await
-                }
-            })
-            .await?;
+        let target = || Target::Memory(Arc::clone(&buffer));
+        let blob = self.pull_into(repository, content, target).await?;
         let bytes = std::mem::take(&mut *buffer.lock().unwrap_or_else(PoisonError::into_inner));
         let failed = {
             let path = path.to_owned();
