@@ -27,9 +27,6 @@ impl Nginx {
     /// Serves `root`. Files below `/v2/` get the media types of the OCI, those of `indexes`
     /// (paths in URLs) that of an index.
     pub(crate) fn start(lab: &Lab, root: &Path, indexes: &[String]) -> io::Result<Self> {
-        let directory = lab.scratch("nginx")?;
-        let address = free_address()?;
-        let (path, root) = (directory.path().display(), root.display());
         let mut locations = String::new();
         for index in indexes {
             let _ = writeln!(
@@ -37,21 +34,57 @@ impl Nginx {
                 "location = {index} {{ types {{}} default_type {INDEX}; }}"
             );
         }
+        Self::configured(lab, "nginx", |path, address| {
+            let (path, root) = (path.display(), root.display());
+            format!(
+                "log_format lab '\"$request\" $status $body_bytes_sent';\n\
+                 access_log {path}/access lab;\n\
+                 root {root};\n\
+                 server {{\nlisten {address};\n\
+                 location = /v2/ {{ return 200; }}\n\
+                 location ~ ^/v2/.*/manifests/ {{ types {{}} default_type {MANIFEST}; }}\n\
+                 {locations}}}\n"
+            )
+        })
+    }
+
+    /// A cache before another server, which has nothing yet. It verifies nothing.
+    pub(crate) fn cache(lab: &Lab, origin: &str) -> io::Result<Self> {
+        Self::configured(lab, "nginx-cache", |path, address| {
+            let path = path.display();
+            format!(
+                "access_log off;\n\
+                 proxy_cache_path {path}/cache levels=1:2 keys_zone=lab:10m max_size=8g \
+                 use_temp_path=off;\n\
+                 upstream origin {{ server {origin}; keepalive 16; }}\n\
+                 server {{\nlisten {address};\n\
+                 location / {{\nproxy_pass http://origin; proxy_http_version 1.1;\n\
+                 proxy_set_header Connection \"\"; proxy_cache lab; proxy_cache_valid 200 1h;\n\
+                 }}\n}}\n"
+            )
+        })
+    }
+
+    /// Starts one with what is special about it.
+    fn configured(
+        lab: &Lab,
+        name: &str,
+        special: impl FnOnce(&Path, SocketAddr) -> String,
+    ) -> io::Result<Self> {
+        let directory = lab.scratch(name)?;
+        let address = free_address()?;
+        let special = special(directory.path(), address);
+        let path = directory.path().display();
         // One worker: killing it leaves nobody behind, and the other core is the client's.
         let configuration = format!(
             "daemon off; master_process off; pid {path}/pid; error_log {path}/log;\n\
              events {{ worker_connections 1024; }}\n\
              http {{\n\
-             log_format lab '\"$request\" $status $body_bytes_sent';\n\
-             access_log {path}/access lab;\n\
              client_body_temp_path {path}/body; proxy_temp_path {path}/proxy;\n\
              fastcgi_temp_path {path}/fastcgi; uwsgi_temp_path {path}/uwsgi;\n\
              scgi_temp_path {path}/scgi;\n\
-             sendfile on; tcp_nopush on; root {root};\n\
-             server {{\nlisten {address};\n\
-             location = /v2/ {{ return 200; }}\n\
-             location ~ ^/v2/.*/manifests/ {{ types {{}} default_type {MANIFEST}; }}\n\
-             {locations}}}\n}}\n"
+             sendfile on; tcp_nopush on;\n\
+             {special}}}\n"
         );
         let file = directory.join("nginx.conf");
         fs::write(&file, configuration)?;
@@ -76,57 +109,6 @@ impl Nginx {
     /// One line for each request, with its status and the bytes of its body.
     pub(crate) fn log(&self) -> PathBuf {
         self.directory.join("access")
-    }
-}
-
-/// nginx as a cache before another server. It verifies nothing.
-pub(crate) struct NginxCache {
-    server: Server,
-    address: SocketAddr,
-    _directory: Scratch,
-}
-
-impl NginxCache {
-    /// Starts one that has nothing yet.
-    pub(crate) fn start(lab: &Lab, origin: &str) -> io::Result<Self> {
-        let directory = lab.scratch("nginx-cache")?;
-        let address = free_address()?;
-        let path = directory.path().display();
-        let configuration = format!(
-            "daemon off; master_process off; pid {path}/pid; error_log {path}/log;\n\
-             events {{ worker_connections 1024; }}\n\
-             http {{\n\
-             access_log off;\n\
-             client_body_temp_path {path}/body; proxy_temp_path {path}/proxy;\n\
-             fastcgi_temp_path {path}/fastcgi; uwsgi_temp_path {path}/uwsgi;\n\
-             scgi_temp_path {path}/scgi;\n\
-             proxy_cache_path {path}/cache levels=1:2 keys_zone=lab:10m max_size=8g \
-             use_temp_path=off;\n\
-             sendfile on; tcp_nopush on;\n\
-             upstream origin {{ server {origin}; keepalive 16; }}\n\
-             server {{\nlisten {address};\n\
-             location / {{\nproxy_pass http://origin; proxy_http_version 1.1;\n\
-             proxy_set_header Connection \"\"; proxy_cache lab; proxy_cache_valid 200 1h;\n\
-             }}\n}}\n}}\n"
-        );
-        let file = directory.join("nginx.conf");
-        fs::write(&file, configuration)?;
-        let mut command = Command::new("/usr/sbin/nginx");
-        command.arg("-p").arg(directory.path()).arg("-c").arg(file);
-        Ok(Self {
-            server: Server::start(&mut command, address, &directory.join("log"))?,
-            address,
-            _directory: directory,
-        })
-    }
-
-    /// `host:port`.
-    pub(crate) fn host(&self) -> String {
-        self.address.to_string()
-    }
-
-    pub(crate) fn id(&self) -> u32 {
-        self.server.id()
     }
 }
 

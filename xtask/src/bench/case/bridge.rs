@@ -12,7 +12,7 @@ use super::super::finding::{Finding, Of};
 use super::super::lab::{Lab, Scale};
 use super::super::measure::processor;
 use super::super::pairs::{Contender, Sample, in_turns};
-use super::super::servers::NginxCache;
+use super::super::servers::Nginx;
 
 /// What is aimed at, of the time that dnf takes from nginx.
 const COLD: f64 = 1.3;
@@ -54,7 +54,7 @@ fn compare(lab: &Lab, packages: usize, size: usize) -> io::Result<Vec<Finding>> 
     let mut contenders = vec![
         Contender::parts(from_nginx),
         Contender::parts(|| {
-            let cache = NginxCache::start(lab, &served.nginx.host())?;
+            let cache = Nginx::cache(lab, &served.nginx.host())?;
             let base = format!("http://{}/plain", cache.host());
             cold_and_warm(lab, &base, count, CACHE, cache.id())
         }),
