@@ -11,6 +11,15 @@ use std::time::{Duration, Instant};
 /// How long a server may take until it answers.
 const START: Duration = Duration::from_secs(20);
 
+/// Has valgrind end with 9 where memory is used wrongly, or lost.
+pub const VALGRIND: [&str; 5] = [
+    "--quiet",
+    "--leak-check=full",
+    "--show-leak-kinds=definite,indirect",
+    "--errors-for-leak-kinds=definite,indirect",
+    "--error-exitcode=9",
+];
+
 /// The most memory a process had resident until now, in bytes.
 pub fn peak_memory(id: u32) -> Option<u64> {
     Gauges::of(id).map(|gauges| gauges.peak)

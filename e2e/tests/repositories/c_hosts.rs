@@ -7,7 +7,7 @@ use std::process::Command;
 
 use ocirepo_e2e::certificates::Authority;
 use ocirepo_e2e::nginx::Nginx;
-use ocirepo_e2e::process::{Run, free_address};
+use ocirepo_e2e::process::{Run, VALGRIND, free_address};
 use ocirepo_e2e::program::Program;
 use ocirepo_e2e::registry::{Access, DockerRegistry, PASSWORD, USER};
 use ocirepo_e2e::scratch::Scratch;
@@ -18,14 +18,6 @@ use serde_json::Value;
 const HOSTS: [&str; 2] = ["curl-multi", "glib-soup"];
 
 const REFERENCE: &str = "lab/c:el9";
-
-const VALGRIND: [&str; 5] = [
-    "--quiet",
-    "--leak-check=full",
-    "--show-leak-kinds=definite,indirect",
-    "--errors-for-leak-kinds=definite,indirect",
-    "--error-exitcode=9",
-];
 
 /// Where the library and the programs over it are.
 fn built() -> PathBuf {

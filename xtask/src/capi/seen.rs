@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use ocirepo_e2e::process::VALGRIND;
 use ocirepo_e2e::registry::{Access, DockerRegistry, PASSWORD, USER};
 
 use super::{HEADER, HOSTS, install_to, make_host};
@@ -20,14 +21,6 @@ const CYCLES_UNDER_VALGRIND: &str = "300";
 
 /// What is pulled and pushed, in bytes.
 const BLOB: usize = 3_000_000;
-
-const VALGRIND: [&str; 5] = [
-    "--quiet",
-    "--leak-check=full",
-    "--show-leak-kinds=definite,indirect",
-    "--errors-for-leak-kinds=definite,indirect",
-    "--error-exitcode=9",
-];
 
 /// Every step of it.
 pub(crate) fn all(report: &mut Report) {
