@@ -2,25 +2,28 @@
 //! nothing does.
 //!
 //! Whatever goes wrong, nothing wrong is delivered as right, what was fetched is not fetched
-//! again, no temporary file stays after the second run, and a tag that was not reached leads
-//! where it led before. What a run does follows from its seed; when it is killed, or what else
+//! again, no temporary file stays after the second run, a tag that was not reached leads where it
+//! led before, and no secret is in anything that was written. What a run does follows from its seed; when it is killed, or what else
 //! runs on the machine, does not.
 
 mod lab;
 mod push;
 mod read;
+mod secrets;
 mod serve;
 
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::sleep;
+use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
 
 pub use self::lab::Lab;
+
+use self::secrets::Secrets;
 
 use crate::faults::{Fault, How, Stream, too_many_requests};
 use crate::process::Run;
@@ -245,46 +248,81 @@ fn disturb(
     })
 }
 
-/// Starts a command as a group of its own, for a shell may be around the program.
-fn spawn(command: &mut Command) -> io::Result<Child> {
-    command
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
+/// A command that was started, and whatever it started itself.
+struct Started {
+    child: Child,
+    /// What it prints, read as it comes: a pipe that is full would stop it.
+    printed: [JoinHandle<Vec<u8>>; 2],
 }
 
-/// Kills a command and everything it started.
-fn kill(child: &Child) -> io::Result<()> {
-    let kill = format!("kill -s KILL -- -{}", child.id());
-    // One that has ended by itself cannot be killed.
-    Command::new("sh")
-        .args(["-c", &kill])
-        .stderr(Stdio::null())
-        .status()
-        .map(drop)
-}
-
-/// Waits for the end; `None` when it had to be killed because it did not come.
-fn end(mut child: Child, kill_after: Option<Duration>) -> io::Result<Option<Run>> {
-    let start = Instant::now();
-    let limit = kill_after.unwrap_or(LIMIT);
-    while child.try_wait()?.is_none() {
-        if start.elapsed() > limit {
-            kill(&child)?;
-            let run = Run::from(child.wait_with_output()?);
-            return Ok(kill_after.map(|_| run));
-        }
-        sleep(Duration::from_millis(2));
+impl Started {
+    /// Starts a command as a group of its own, for a shell may be around the program.
+    fn new(command: &mut Command) -> io::Result<Started> {
+        let mut child = command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let printed = [collect(child.stdout.take()), collect(child.stderr.take())];
+        Ok(Started { child, printed })
     }
-    child
-        .wait_with_output()
-        .map(|output| Some(Run::from(output)))
+
+    /// How it ended, if it did.
+    fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.child.try_wait()
+    }
+
+    /// Kills all of it. What has ended by itself stays as it ended.
+    fn kill(&self) -> io::Result<()> {
+        let kill = format!("kill -s KILL -- -{}", self.child.id());
+        Command::new("sh")
+            .args(["-c", &kill])
+            .stderr(Stdio::null())
+            .status()
+            .map(drop)
+    }
+
+    /// Waits for its end.
+    fn run(mut self) -> io::Result<Run> {
+        let status = self.child.wait()?;
+        let [stdout, stderr] = self.printed.map(|text| text.join().unwrap_or_default());
+        Ok(Run::from(Output {
+            status,
+            stdout,
+            stderr,
+        }))
+    }
+
+    /// Waits for its end; `None` when it had to be killed because that did not come.
+    fn end(mut self, kill_after: Option<Duration>) -> io::Result<Option<Run>> {
+        let start = Instant::now();
+        let limit = kill_after.unwrap_or(LIMIT);
+        while self.ended()?.is_none() {
+            if start.elapsed() > limit {
+                self.kill()?;
+                let run = self.run()?;
+                return Ok(kill_after.map(|_| run));
+            }
+            sleep(Duration::from_millis(2));
+        }
+        self.run().map(Some)
+    }
+}
+
+/// Reads to the end, on a thread of its own.
+fn collect(stream: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
+    spawn(move || {
+        let mut text = Vec::new();
+        // What came before an error is what there is.
+        let _ = stream.map(|mut stream| stream.read_to_end(&mut text));
+        text
+    })
 }
 
 /// Runs a command disturbed. What is found wrong with how it ended is added to `findings`.
 fn disturbed(
+    secrets: &Secrets,
     how: Disturbance,
     command: &Command,
     place: (&Path, &Path),
@@ -295,12 +333,15 @@ fn disturbed(
     let mut first = disturb(how, command, out, home, random)?;
     let kill_after =
         (how == Disturbance::Kill).then(|| Duration::from_millis(5 + random.below(900) as u64));
-    let child = spawn(&mut first)?;
+    let first = Started::new(&mut first)?;
     let second = match how {
-        Disturbance::Two => Some(spawn(&mut disturb(how, command, out, home, random)?)?),
+        Disturbance::Two => {
+            let mut second = disturb(how, command, out, home, random)?;
+            Some(Started::new(&mut second)?)
+        }
         _ => None,
     };
-    let run = match end(child, kill_after)? {
+    let run = match first.end(kill_after)? {
         Some(run) => run,
         None => {
             findings.push("it does not end".to_owned());
@@ -309,9 +350,10 @@ fn disturbed(
     };
     let mut all = vec![run.clone()];
     if let Some(second) = second {
-        all.extend(end(second, None)?);
+        all.extend(second.end(None)?);
     }
     for run in &all {
+        secrets.look_at(run, findings);
         if run.says("panicked at") {
             findings.push(format!("it panicked: {run}"));
         }

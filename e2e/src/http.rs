@@ -126,13 +126,19 @@ impl Read for Connection {
     }
 }
 
-/// The status and the body of an answer that came as a whole.
+/// The status and the body of an answer that came as a whole, with this value of `Authorization`.
 ///
 /// # Errors
 /// When it did not.
-pub fn get(address: SocketAddr, path: &str, patience: Duration) -> io::Result<(u16, Vec<u8>)> {
+pub fn get(
+    address: SocketAddr,
+    path: &str,
+    authorization: &str,
+    patience: Duration,
+) -> io::Result<(u16, Vec<u8>)> {
     let mut connection = Connection::open(address, patience)?;
-    let head = connection.ask("GET", path, &[("Connection", "close")])?;
+    let fields = [("Connection", "close"), ("Authorization", authorization)];
+    let head = connection.ask("GET", path, &fields)?;
     let body = connection.body(&head)?;
     Ok((head.status, body))
 }

@@ -6,7 +6,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+
 use crate::process::{Run, Server, free_address};
+use crate::registry::{PASSWORD, USER};
 use crate::scratch::Scratch;
 
 /// The program as one user has it: with their credentials, caches and configuration.
@@ -42,6 +47,25 @@ impl Program {
     /// A path in the home.
     pub fn path(&self, name: &str) -> PathBuf {
         self.home.join(name)
+    }
+
+    /// Writes down the lab's user and password for registries, `host:port`, instead of whatever
+    /// was there.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_credentials(&self, hosts: &[&str]) -> io::Result<()> {
+        let auth = STANDARD.encode(format!("{USER}:{PASSWORD}"));
+        let entries = hosts
+            .iter()
+            .map(|host| ((*host).to_owned(), json!({ "auth": auth })));
+        let auths: Map<String, Value> = entries.collect();
+        let directory = self.home.join("config/containers");
+        fs::create_dir_all(&directory)?;
+        fs::write(
+            directory.join("auth.json"),
+            json!({ "auths": auths }).to_string(),
+        )
     }
 
     /// A command to be run.

@@ -29,7 +29,7 @@ const CLIENTS: u64 = 8;
 const PROBE: Duration = Duration::from_millis(100);
 
 /// Between two looks at the process.
-const PERIOD: Duration = Duration::from_secs(1);
+const PERIOD: Duration = Duration::from_millis(200);
 
 /// How long the bridge may take to end; it waits five seconds for its clients.
 const ENDING: Duration = Duration::from_secs(15);
@@ -41,7 +41,7 @@ const LEFT: u64 = 16;
 /// What came of it.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The process, second by second.
+    /// The process, look by look.
     pub samples: Vec<Sample>,
     /// How often each kind of request was made, and how many answers did not come because the
     /// registry was away.
@@ -121,6 +121,7 @@ fn watch(
             }
             samples.push(Sample {
                 at,
+                calm: load.is_calm(before),
                 requests: load.requests(),
                 bytes: load.bytes(),
                 gauges,

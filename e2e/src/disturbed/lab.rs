@@ -9,13 +9,16 @@ use std::process::Command;
 
 use ocirepo::Digest;
 
+use super::secrets::Secrets;
 use super::{DISTURBANCES, Disturbance, Outcome, push, read, serve};
+use crate::curl::{Login, token};
 use crate::process::{Server, free_address};
 use crate::program::Program;
 use crate::random::Random;
-use crate::registry::{Access, DockerRegistry};
+use crate::registry::{DockerRegistry, PASSWORD, USER};
 use crate::sample::{Key, Package, Sample, Style};
 use crate::scratch::Scratch;
+use crate::tokens::TokenServer;
 
 /// The layouts, under whose names the repositories are.
 pub(super) const LAYOUTS: [&str; 4] = ["files", "index", "native", "tree"];
@@ -23,7 +26,7 @@ pub(super) const LAYOUTS: [&str; 4] = ["files", "index", "native", "tree"];
 /// Files by their paths, with what they are.
 pub(super) type Files = BTreeMap<String, Digest>;
 
-/// Two registries with the same repositories.
+/// Two registries with the same repositories: one that takes passwords, and one that takes tokens.
 pub struct Lab {
     /// A repository, and one that is an update of it.
     pub(super) old: Sample,
@@ -31,9 +34,12 @@ pub struct Lab {
     /// What `sync` makes of each, by layout.
     pub(super) golden: BTreeMap<&'static str, Files>,
     pub(super) program: Program,
+    pub(super) secrets: Secrets,
     docker: DockerRegistry,
+    tokens: TokenServer,
     ours: SocketAddr,
     _server: Server,
+    _certificate: Scratch,
     _key: Key,
 }
 
@@ -95,18 +101,27 @@ impl Lab {
         let new = Sample::build(&key, &packages, Style::default())?;
 
         let program = Program::new()?;
-        let docker = DockerRegistry::start(&Access::Open)?;
+        let certificate = Scratch::new("certificate")?;
+        let tokens = TokenServer::start(certificate.path())?;
+        let docker = DockerRegistry::start(&tokens.access())?;
         let ours = free_address()?;
-        let mut command = program.command(&["registry", "--listen", &ours.to_string()]);
+        let listen = ours.to_string();
+        let login = ["--auth", "basic", "--user", USER, "--password", PASSWORD];
+        let mut command = program.command(&["registry", "--listen", &listen]);
+        command.args(login);
         let server = Server::start(&mut command, ours, &program.path("registry.log"))?;
+        program.write_credentials(&[&docker.host(), &listen])?;
         let mut lab = Lab {
             old,
             new,
             golden: BTreeMap::new(),
+            secrets: Secrets::new(&token(&tokens.realm(), "lab/index")?),
             program,
             docker,
+            tokens,
             ours,
             _server: server,
+            _certificate: certificate,
             _key: key,
         };
         for docker in [false, true] {
@@ -130,6 +145,14 @@ impl Lab {
         match docker {
             true => self.docker.host().parse().unwrap_or(self.ours),
             false => self.ours,
+        }
+    }
+
+    /// How curl shows one of the registries who it is.
+    pub(super) fn login(&self, docker: bool) -> Login {
+        match docker {
+            true => Login::Bearer(self.tokens.realm()),
+            false => Login::Basic,
         }
     }
 
@@ -185,24 +208,43 @@ impl Lab {
             } else {
                 "ocirepo registry"
             };
-            *finding = format!("{layout} at {registry}: {finding}");
+            *finding = format!("{layout} at {registry}: {}", shortened(finding));
         }
         outcome
     }
 }
 
-/// Somebody who has nothing yet, whose temporary files are in a place of their own.
-pub(super) fn somebody() -> io::Result<Program> {
+/// The beginning and the end of a text that has a whole log in it.
+fn shortened(text: &str) -> String {
+    const SIDE: usize = 3000;
+    if text.len() <= 2 * SIDE {
+        return text.to_owned();
+    }
+    let bytes = text.as_bytes();
+    let (start, end) = (&bytes[..SIDE], &bytes[bytes.len() - SIDE..]);
+    let (start, end) = (String::from_utf8_lossy(start), String::from_utf8_lossy(end));
+    format!("{start}\n[…]\n{end}")
+}
+
+/// Somebody who has nothing but credentials for a registry, whose temporary files are in a place
+/// of their own.
+pub(super) fn somebody(host: &str) -> io::Result<Program> {
     let program = Program::new()?;
+    program.write_credentials(&[host])?;
     let temporary = program.path("tmp");
     fs::create_dir(&temporary)?;
     let temporary = temporary.to_string_lossy().into_owned();
     Ok(program.variable("TMPDIR", &temporary))
 }
 
-/// A command of that somebody, who is not patient while something is wrong.
+/// A command of that somebody, who wants to know everything.
+pub(super) fn curious(program: &Program, arguments: &[&str]) -> Command {
+    program.command(&[arguments, &["-vvv"]].concat())
+}
+
+/// The same of somebody who is not patient while something is wrong.
 pub(super) fn impatient(program: &Program, arguments: &[&str]) -> Command {
-    program.command(&[arguments, &["--timeout", "2"]].concat())
+    curious(program, &[arguments, &["--timeout", "2"]].concat())
 }
 
 /// Whether a disturbance leaves what is on disk for the next run.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use super::lab::{Lab, impatient, somebody};
-use super::{Disturbance, Way, disturbed, end, leftovers, spawn};
+use super::lab::{Lab, curious, impatient, somebody};
+use super::{Disturbance, Started, Way, disturbed, leftovers};
 use crate::curl::curl;
 use crate::random::Random;
 use crate::scratch::Scratch;
@@ -24,12 +24,12 @@ pub(super) fn run(
     let way = Way::new(registry, how, random)?;
     let name = format!("push/{layout}-{:016x}", random.next());
     let direct = format!("oci://{registry}/{name}:latest");
-    let program = somebody()?;
+    let program = somebody(&way.host())?;
     let update = random.chance(0.5);
     if update {
         let from = lab.old.path().to_string_lossy();
         let push = ["push", &*from, &direct, "--layout", layout];
-        program.run(&push)?.well()?;
+        lab.program.run(&push)?.well()?;
     }
     // In a tree, the tag is that of the last file.
     let root = match layout {
@@ -40,7 +40,9 @@ pub(super) fn run(
         let url = format!("http://{registry}/v2/{root}/manifests/latest");
         let accept = "Accept: application/vnd.oci.image.index.v1+json, \
                       application/vnd.oci.image.manifest.v1+json";
-        curl(["--header", accept, &url]).ok()
+        let mut arguments = lab.login(docker).arguments(&root).ok()?;
+        arguments.extend(["--header", accept, &url].map(str::to_owned));
+        curl(arguments).ok()
     };
     let before = tag();
     let to = format!("oci://{}/{name}:latest", way.host());
@@ -49,7 +51,7 @@ pub(super) fn run(
     let command = impatient(&program, &arguments);
     let out = Scratch::new("out")?;
     let place = (out.path(), &*program.path(""));
-    let first = disturbed(how, &command, place, random, findings)?;
+    let first = disturbed(&lab.secrets, how, &command, place, random, findings)?;
     way.calm();
 
     let verify = ["verify", &direct, "--deep"];
@@ -87,10 +89,13 @@ pub(super) fn run(
             .collect()
     };
     let had = accepted(&exchanges);
-    let Some(second) = end(spawn(&mut program.command(&arguments))?, None)? else {
+    let second = Started::new(&mut curious(&program, &arguments))?;
+    let Some(second) = second.end(None)? else {
         findings.push("the second run does not end".to_owned());
         return Ok(!first.ok);
     };
+    lab.secrets.look_at(&second, findings);
+    lab.secrets.look_below(&program, out.path(), findings)?;
     if !second.ok {
         findings.push(format!(
             "the second run fails: {second}; the first one: {first}"

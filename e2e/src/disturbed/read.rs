@@ -6,8 +6,8 @@ use std::path::Path;
 
 use ocirepo::Digest;
 
-use super::lab::{Files, Lab, files, impatient, keeps_files, somebody};
-use super::{Disturbance, Way, disturbed, end, leftovers, spawn};
+use super::lab::{Files, Lab, curious, files, impatient, keeps_files, somebody};
+use super::{Disturbance, Started, Way, disturbed, leftovers};
 use crate::random::Random;
 use crate::scratch::Scratch;
 
@@ -70,12 +70,12 @@ pub(super) fn run(
     findings: &mut Vec<String>,
 ) -> io::Result<bool> {
     let way = Way::new(lab.registry(docker), how, random)?;
-    let (program, out) = (somebody()?, Scratch::new("out")?);
+    let (program, out) = (somebody(&way.host())?, Scratch::new("out")?);
     let wanted = wanted(lab, &way.host(), layout, kind, out.path())?;
     let arguments: Vec<&str> = wanted.arguments.iter().map(String::as_str).collect();
     let command = impatient(&program, &arguments);
     let place = (out.path(), &*program.path(""));
-    let first = disturbed(how, &command, place, random, findings)?;
+    let first = disturbed(&lab.secrets, how, &command, place, random, findings)?;
     way.calm();
 
     let there = files(out.path())?;
@@ -106,10 +106,13 @@ pub(super) fn run(
         .max();
 
     let before = way.proxy.exchanges().len();
-    let Some(second) = end(spawn(&mut program.command(&arguments))?, None)? else {
+    let second = Started::new(&mut curious(&program, &arguments))?;
+    let Some(second) = second.end(None)? else {
         findings.push("the second run does not end".to_owned());
         return Ok(!first.ok);
     };
+    lab.secrets.look_at(&second, findings);
+    lab.secrets.look_below(&program, out.path(), findings)?;
     if !second.ok {
         findings.push(format!(
             "the second run fails: {second}; the first one: {first}"

@@ -2,33 +2,36 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::process::Child;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ocirepo::Digest;
 
-use super::lab::{Files, Lab, impatient, somebody};
-use super::{Disturbance, Way, disturb, kill, leftovers, spawn};
+use super::lab::{Files, Lab, curious, impatient, somebody};
+use super::secrets::{CLIENT, bridge as secret_of};
+use super::{Disturbance, Started, Way, disturb, leftovers};
 use crate::http::get;
 use crate::process::{Run, free_address};
+use crate::program::Program;
 use crate::random::Random;
 use crate::scratch::Scratch;
 
 /// A bridge, killed on drop.
 struct Running {
-    child: Option<Child>,
+    program: Option<Started>,
     address: SocketAddr,
 }
 
 impl Running {
-    fn until_it_answers(child: Child, address: SocketAddr) -> Running {
+    fn until_it_answers(program: Started, address: SocketAddr) -> Running {
         let start = Instant::now();
         let mut running = Running {
-            child: Some(child),
+            program: Some(program),
             address,
         };
         while start.elapsed() < Duration::from_secs(20) && TcpStream::connect(address).is_err() {
-            let ended = running.child.as_mut().map(|child| child.try_wait());
+            let ended = running.program.as_mut().map(Started::ended);
             if matches!(ended, Some(Ok(Some(_)))) {
                 break;
             }
@@ -38,13 +41,11 @@ impl Running {
     }
 
     fn kill(&mut self) -> io::Result<Option<Run>> {
-        let Some(child) = self.child.take() else {
+        let Some(program) = self.program.take() else {
             return Ok(None);
         };
-        kill(&child)?;
-        child
-            .wait_with_output()
-            .map(|output| Some(Run::from(output)))
+        program.kill()?;
+        program.run().map(Some)
     }
 }
 
@@ -57,14 +58,17 @@ impl Drop for Running {
 /// Reads every file; the paths of those that came right.
 fn read_all(
     address: SocketAddr,
+    program: &Program,
     base: &str,
     files: &Files,
     findings: &mut Vec<String>,
 ) -> Vec<String> {
     let mut right = Vec::new();
+    let login = STANDARD.encode(format!("{CLIENT}:{}", secret_of(program)));
+    let login = format!("Basic {login}");
     for (path, digest) in files {
         let start = Instant::now();
-        match get(address, &format!("{base}/{path}"), super::LIMIT) {
+        match get(address, &format!("{base}/{path}"), &login, super::LIMIT) {
             Ok((200, body)) if Digest::of(&body) == *digest => right.push(path.clone()),
             Ok((200, body)) => findings.push(format!("{path} is wrong: {} bytes", body.len())),
             Ok((404, _)) => findings.push(format!("{path} is said not to exist")),
@@ -87,8 +91,8 @@ pub(super) fn run(
     findings: &mut Vec<String>,
 ) -> io::Result<bool> {
     let way = Way::new(lab.registry(docker), how, random)?;
-    let (program, out) = (somebody()?, Scratch::new("out")?);
     let host = way.host();
+    let (program, out) = (somebody(&host)?, Scratch::new("out")?);
     let base = format!("/{host}/lab/{layout}:latest");
     let location = format!("oci://{host}/lab/{layout}");
     let files = &lab.golden[layout];
@@ -99,51 +103,60 @@ pub(super) fn run(
     // For a bridge, the little room is its cache's.
     let cache = program.path("cache");
     let mut first = disturb(how, &command, &cache, &program.path(""), random)?;
-    let mut bridge = Running::until_it_answers(spawn(&mut first)?, address);
+    let mut bridge = Running::until_it_answers(Started::new(&mut first)?, address);
     let mut other = None;
     if how == Disturbance::Two {
         let address = free_address()?;
         let listen = address.to_string();
         let command = impatient(&program, &["serve", &location, "--listen", &listen]);
         let mut command = disturb(how, &command, out.path(), &program.path(""), random)?;
-        other = Some(Running::until_it_answers(spawn(&mut command)?, address));
+        other = Some(Running::until_it_answers(
+            Started::new(&mut command)?,
+            address,
+        ));
     }
     let patience = Duration::from_millis(5 + random.below(700) as u64);
     let mut found = Vec::new();
-    let right = std::thread::scope(|scope| {
+    let (mut right, killed) = std::thread::scope(|scope| {
         let also = other.as_ref().map(|other| other.address);
         let also = also.map(|address| {
-            let base = &base;
+            let (base, program) = (&base, &program);
             scope.spawn(move || {
                 let mut findings = Vec::new();
-                let right = read_all(address, base, files, &mut findings);
+                let right = read_all(address, program, base, files, &mut findings);
                 if right.len() != files.len() {
                     findings.push("not everything comes from the second bridge".to_owned());
                 }
                 findings
             })
         });
-        let (address, base, found) = (bridge.address, &base, &mut found);
-        let reader = scope.spawn(move || read_all(address, base, files, found));
-        if how == Disturbance::Kill {
+        let (address, program) = (bridge.address, &program);
+        let (base, found) = (&base, &mut found);
+        let reader = scope.spawn(move || read_all(address, program, base, files, found));
+        let killed = (how == Disturbance::Kill).then(|| {
             std::thread::sleep(patience);
-            let _ = bridge.kill();
-        }
+            bridge.kill()
+        });
         let right = reader.join().unwrap_or_default();
         findings.extend(
             also.and_then(|thread| thread.join().ok())
                 .unwrap_or_default(),
         );
-        right
+        (right, killed)
     });
     findings.extend(found);
-    drop(other);
-    let run = bridge.kill()?;
-    if let Some(run) = run.filter(|run| run.says("panicked at")) {
-        findings.push(format!("it panicked: {run}"));
+    let secrets = lab.secrets.and_of_bridge(&program);
+    let also = other.map(|mut other| other.kill());
+    let ended = [killed, Some(bridge.kill()), also].into_iter().flatten();
+    for run in ended.collect::<io::Result<Vec<_>>>()?.into_iter().flatten() {
+        secrets.look_at(&run, findings);
+        if run.says("panicked at") {
+            findings.push(format!("it panicked: {run}"));
+        }
     }
+    let hit = right.len() != files.len();
     let unharmed = matches!(how, Disturbance::Clock | Disturbance::Two);
-    if unharmed && right.len() != files.len() {
+    if unharmed && hit {
         findings.push(format!(
             "only {} of {} files came",
             right.len(),
@@ -153,10 +166,13 @@ pub(super) fn run(
     way.calm();
 
     let before = way.proxy.exchanges().len();
-    let mut second = program.command(&arguments);
-    let mut bridge = Running::until_it_answers(spawn(&mut second)?, address);
-    let all = read_all(bridge.address, &base, files, findings);
+    let mut second = curious(&program, &arguments);
+    let mut bridge = Running::until_it_answers(Started::new(&mut second)?, address);
+    let all = read_all(bridge.address, &program, &base, files, findings);
     let log = bridge.kill()?;
+    let secrets = lab.secrets.and_of_bridge(&program);
+    log.iter().for_each(|run| secrets.look_at(run, findings));
+    secrets.look_below(&program, out.path(), findings)?;
     if all.len() != files.len() {
         let missing = files.keys().find(|path| !all.contains(path));
         findings.push(format!(
@@ -167,6 +183,10 @@ pub(super) fn run(
         for path in leftovers(&program.path(place)) {
             findings.push(format!("{path} stays"));
         }
+    }
+    if how == Disturbance::Kill {
+        // What was verified goes to its reader at once, and is an entry of the cache a moment later.
+        right.pop();
     }
     // A file system of its own, and one that is read only, keep nothing.
     let keeps = !matches!(how, Disturbance::FullDisk | Disturbance::ReadOnlyCache);
@@ -180,5 +200,5 @@ pub(super) fn run(
             findings.push(format!("{path} was there and is fetched again"));
         }
     }
-    Ok(right.len() != files.len())
+    Ok(hit)
 }

@@ -85,16 +85,18 @@ impl Load {
         open(&self.findings).clone()
     }
 
+    /// Whether the registry is there, and was for a while.
+    pub(super) fn is_calm(&self, now: Instant) -> bool {
+        let over =
+            |(_, back): &(Instant, Option<Instant>)| back.is_some_and(|back| now > back + GRACE);
+        open(&self.outages).iter().all(over)
+    }
+
     /// A request that began then failed now. It may when the registry was away.
     pub(super) fn failed(&self, began: Instant, what: String) {
-        let outages = open(&self.outages);
-        let excused =
-            |(_, back): &(Instant, Option<Instant>)| back.is_none_or(|back| began <= back + GRACE);
-        let excused = outages.iter().any(excused);
-        drop(outages);
-        match excused {
-            true => self.count("not there during an outage"),
-            false => self.wrong(what),
+        match self.is_calm(began) {
+            true => self.wrong(what),
+            false => self.count("not there during an outage"),
         }
     }
 

@@ -105,7 +105,7 @@ fn a_push_that_was_killed_leaves_the_tag_whole_and_is_finished_by_the_next() {
     let before = digest(&world, "lab/whole", "el9").expect("a digest");
     let started = Instant::now();
     push(&world, new.1.path(), "lab/whole").expect("published");
-    let takes = started.elapsed();
+    let mut takes = started.elapsed();
     let expected = tags(&world, "lab/whole");
     assert_eq!(read(&world, "lab/whole"), names(&new.0));
 
@@ -134,7 +134,11 @@ fn a_push_that_was_killed_leaves_the_tag_whole_and_is_finished_by_the_next() {
         let ended = child.try_wait().expect("a child");
         child.kill().expect("killed");
         child.wait().expect("a child");
-        killed += u32::from(ended.is_none());
+        match ended {
+            None => killed += 1,
+            // What else the machine does has changed since it was measured.
+            Some(_) => takes = takes.min(moment),
+        }
 
         let context = format!("round {round}, killed after {moment:?} ({ended:?})");
         let there = digest(&world, &name, "el9").expect("the tag is there");
