@@ -153,8 +153,8 @@ impl World {
         sum(&self.program.path("cache/ocirepo/content"))
     }
 
-    /// The most bytes that may be in the cache: it counts again after each sixteenth, and one
-    /// file may come on top for each client that fetches one.
+    /// The most bytes that may stay in the cache: it counts again after each sixteenth, and one
+    /// file may have come on top.
     pub(super) fn bound(&self) -> u64 {
         let largest = self.files.iter().map(|file| file.content.len()).max();
         CACHE + CACHE / 16 + largest.unwrap_or(0) as u64
