@@ -340,7 +340,9 @@ impl Session {
             let error = response.failure();
             return self.interrupt(now, operation, response.sink, retries, after, error);
         }
-        if status.is_client_error() && task.hop.is_some() && task.dead_ends < MOST_DEAD_ENDS {
+        let answered_by = response.head.url.as_ref().unwrap_or(&state.url);
+        let led_away = task.hop.is_some() || *answered_by != state.url;
+        if status.is_client_error() && led_away && task.dead_ends < MOST_DEAD_ENDS {
             task.dead_ends += 1;
             task.hop = None;
             return self.enqueue(state.registry, operation, true);
