@@ -29,6 +29,7 @@ pub(crate) mod tags;
 pub(crate) mod verify;
 
 use std::future::Future;
+use std::pin::{Pin, pin};
 
 use crate::arguments::{Arguments, Command};
 use crate::exit::Failure;
@@ -77,6 +78,8 @@ fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Fa
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
+    // tokio polls in several places, and would have a copy of every command in each.
+    let command: Pin<&mut dyn Future<Output = _>> = pin!(command);
     let result = runtime.block_on(command);
     // A name lookup or a read of a terminal may hang in a thread that nobody waits for.
     runtime.shutdown_background();
