@@ -142,10 +142,11 @@ impl Command {
             )));
         }
         let url: Url = self.url.parse().map_err(|error| {
-            Failure::usage(format!(
-                "`{}` is no URL: {error}; a directory is file:///PATH",
-                self.url
-            ))
+            let hint = match self.url.is_ascii() {
+                true => "a directory is file:///PATH",
+                false => "the name of a host is written in ASCII, as xn--…",
+            };
+            Failure::usage(format!("`{}` is no URL: {error}; {hint}", self.url))
         })?;
         Ok(match (self.mirrorlist, self.metalink) {
             (true, _) => Address::Mirrorlist(url),
