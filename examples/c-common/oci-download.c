@@ -26,13 +26,17 @@ typedef struct target {
     char *path, *partial;
     uint64_t size, operation;
     int fd;
-    bool ok;
 } target;
 
+/* Only what is under way has a file open, so that a list may be longer than a process may have
+ * files. */
 typedef struct downloader {
     ocirepo_session *session;
-    target *targets;
-    unsigned failed;
+    oci_host *host;
+    target *waiting, **last;
+    target *running;
+    uint32_t places; /* how many more may run */
+    unsigned verified, failed;
 } downloader;
 
 static void add(downloader *all, const char *place, uint64_t size, const char *path) {
@@ -47,8 +51,8 @@ static void add(downloader *all, const char *place, uint64_t size, const char *p
         fprintf(stderr, "%s: %s\n", place, message);
         exit(2);
     }
-    target->next = all->targets;
-    all->targets = target;
+    *all->last = target;
+    all->last = &target->next;
 }
 
 /* A sink that was fed what an earlier run left, so that only the rest is fetched. */
@@ -67,7 +71,7 @@ static ocirepo_sink *left_by_earlier_run(const target *target, ocirepo_str diges
     return sink;
 }
 
-static void start(downloader *all, oci_host *host, target *target) {
+static void start(downloader *all, target *target) {
     ocirepo_reference_parts parts = {.size = sizeof parts};
     ocirepo_reference_get(target->place, &parts);
     target->fd = open(target->partial, O_RDWR | O_CREAT, 0644);
@@ -82,27 +86,52 @@ static void start(downloader *all, oci_host *host, target *target) {
                 ocirepo_session_message(all->session).data);
         exit(2);
     }
-    oci_host_file(host, target->operation, target->fd, OCIREPO_NOTHING);
+    oci_host_file(all->host, target->operation, target->fd, OCIREPO_NOTHING);
+}
+
+static void start_waiting(downloader *all) {
+    for (; all->places > 0 && all->waiting; all->places--) {
+        target *target = all->waiting;
+        all->waiting = target->next;
+        target->next = all->running;
+        all->running = target;
+        start(all, target);
+    }
 }
 
 /* Only now the bytes in the file count, so that only now it gets its name. */
+static bool finish(downloader *all, const target *target) {
+    ocirepo_result result = {.size = sizeof result};
+    if (ocirepo_session_take(all->session, target->operation, &result) != OCIREPO_STATUS_OK) {
+        fprintf(stderr, "error: %s\n", result.u.error.message.data);
+        return false;
+    }
+    if (ftruncate(target->fd, (off_t)result.u.blob.size) != 0 ||
+        rename(target->partial, target->path) != 0) {
+        perror(target->path);
+        return false;
+    }
+    return true;
+}
+
 static void done(void *user, uint64_t operation) {
     downloader *all = user;
-    ocirepo_result result = {.size = sizeof result};
-    target *target = all->targets;
-    while (target->operation != operation)
-        target = target->next;
-    if (ocirepo_session_take(all->session, operation, &result) != OCIREPO_STATUS_OK) {
-        fprintf(stderr, "error: %s\n", result.u.error.message.data);
+    target **at = &all->running;
+    while ((*at)->operation != operation)
+        at = &(*at)->next;
+    target *target = *at;
+    *at = target->next;
+    if (finish(all, target))
+        all->verified++;
+    else
         all->failed++;
-    } else if (ftruncate(target->fd, (off_t)result.u.blob.size) != 0 ||
-               rename(target->partial, target->path) != 0) {
-        perror(target->path);
-        all->failed++;
-    } else {
-        target->ok = true;
-    }
     close(target->fd);
+    ocirepo_reference_free(target->place);
+    free(target->path);
+    free(target->partial);
+    free(target);
+    all->places++;
+    start_waiting(all);
 }
 
 static void event(void *user, const ocirepo_event *event) {
@@ -122,12 +151,11 @@ static bool login(void *user, const char *registry, const char **name, const cha
 }
 
 int main(int argc, char **argv) {
-    downloader all = {0};
+    downloader all = {.last = &all.waiting};
     ocirepo_config config = {.size = sizeof config};
     const oci_host_callbacks callbacks = {&all, done, event, login};
     const char *ca_file = NULL;
     int option;
-    unsigned count = 0;
     ocirepo_config_init(&config);
     while ((option = getopt(argc, argv, "j:c:")) != -1) {
         if (option == 'j')
@@ -148,21 +176,12 @@ int main(int argc, char **argv) {
     }
     if (ocirepo_session_new(&config, (uint64_t)getpid(), &all.session) != OCIREPO_STATUS_OK)
         return 2;
-    oci_host *host = oci_host_new(all.session, &callbacks, ca_file, 30000);
-    for (target *target = all.targets; target; target = target->next)
-        start(&all, host, target);
-    oci_host_run(host);
-    oci_host_free(host);
+    all.host = oci_host_new(all.session, &callbacks, ca_file, 30000);
+    all.places = config.concurrency > 0 ? config.concurrency : 1;
+    start_waiting(&all);
+    oci_host_run(all.host);
+    oci_host_free(all.host);
     ocirepo_session_free(all.session);
-    while (all.targets) {
-        target *target = all.targets;
-        all.targets = target->next;
-        count += target->ok;
-        ocirepo_reference_free(target->place);
-        free(target->path);
-        free(target->partial);
-        free(target);
-    }
-    fprintf(stderr, "%u verified, %u failed\n", count, all.failed);
+    fprintf(stderr, "%u verified, %u failed\n", all.verified, all.failed);
     return all.failed ? 1 : 0;
 }

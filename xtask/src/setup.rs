@@ -27,6 +27,7 @@ const NEEDED: &[(Needed, &str)] = &[
     (Needed::Program("sqv"), "sqv"),
     (Needed::Program("skopeo"), "skopeo"),
     (Needed::Program("curl"), "curl"),
+    (Needed::Program("openssl"), "openssl"),
     (Needed::Program("faketime"), "faketime"),
     // Its programs alone: no service is started by it.
     (Needed::Program("systemd-analyze"), "systemd"),

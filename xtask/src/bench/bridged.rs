@@ -1,6 +1,7 @@
 //! One repository in several registries and behind a plain web server, and bridges to it.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,18 +21,24 @@ pub(crate) const NAME: &str = "bench/repo";
 /// Its tag.
 pub(crate) const TAG: &str = "f41";
 
-/// The same files everywhere.
-pub(crate) struct Served {
-    /// nginx with the files as they are, and with the tree of a registry.
+/// The files behind nginx, as they are and as the tree of a registry.
+pub(crate) struct Static {
     pub(crate) nginx: Nginx,
-    pub(crate) docker: DockerRegistry,
-    pub(crate) ferro: Option<Ferro>,
     /// The packages and their metadata.
     pub(crate) plain: PathBuf,
+    /// The same as an OCI image layout, as the program calls it.
+    layout: String,
     _scratch: Scratch,
 }
 
-impl Served {
+/// The same files everywhere.
+pub(crate) struct Served {
+    pub(crate) from_nginx: Static,
+    pub(crate) docker: DockerRegistry,
+    pub(crate) ferro: Option<Ferro>,
+}
+
+impl Static {
     /// Makes packages of about this size and publishes them.
     pub(crate) fn start(lab: &Lab, packages: usize, size: usize) -> io::Result<Self> {
         let scratch = lab.scratch("served")?;
@@ -48,45 +55,17 @@ impl Served {
         let plain = scratch.join("root/plain");
         fs::create_dir_all(&plain)?;
         run(&["sync", &first, &plain.to_string_lossy()])?;
-        let layout = scratch.join("layout");
-        run(&["copy", &first, &format!("oci:{}:{TAG}", layout.display())])?;
-        let indexes = static_tree(&layout, &scratch.join("root"), NAME)?;
-        let nginx = Nginx::start(lab, &scratch.join("root"), &indexes)?;
-        let docker = DockerRegistry::start_in(lab.scratch("docker")?, &Access::Open)?;
-        run(&[
-            "copy",
-            &first,
-            &format!("oci://{}/{NAME}:{TAG}", docker.host()),
-        ])?;
-        let ferro = match lab.peer("ferro-oci-server") {
-            Some(program) => Some(Ferro::start(lab, &program)?),
-            None => None,
-        };
-        if let Some(ferro) = &ferro {
-            run(&[
-                "copy",
-                &first,
-                &format!("oci://{}/{NAME}:{TAG}", ferro.host()),
-            ])?;
-        }
+        let directory = scratch.join("layout");
+        let layout = format!("oci:{}:{TAG}", directory.display());
+        run(&["copy", &first, &layout])?;
         drop(registry);
+        let indexes = static_tree(&directory, &scratch.join("root"), NAME)?;
         Ok(Self {
-            nginx,
-            docker,
-            ferro,
+            nginx: Nginx::start(lab, &scratch.join("root"), &indexes)?,
             plain,
+            layout,
             _scratch: scratch,
         })
-    }
-
-    /// The registries by what tables call them.
-    pub(crate) fn registries(&self) -> Vec<(&'static str, String)> {
-        let mut all = vec![("nginx /v2/", self.nginx.host())];
-        if let Some(ferro) = &self.ferro {
-            all.push(("ferro", ferro.host()));
-        }
-        all.push(("docker-registry", self.docker.host()));
-        all
     }
 
     /// The packages by their path in the repository, with where they are.
@@ -105,6 +84,54 @@ impl Served {
             }
         }
         Ok(found)
+    }
+
+    /// The packages as blobs of a registry with them, each into a file, as curl reads a list.
+    pub(crate) fn curl_list(&self, lab: &Lab, host: &str) -> io::Result<String> {
+        let packages = self.packages()?;
+        let files: Vec<&Path> = packages.values().map(AsRef::as_ref).collect();
+        let mut list = String::new();
+        for (number, sum) in sums(lab, &files)?.iter().enumerate() {
+            let url = format!("http://{host}/v2/{NAME}/blobs/sha256:{sum}");
+            let _ = writeln!(list, "url = \"{url}\"\noutput = \"{number}\"");
+        }
+        Ok(list)
+    }
+}
+
+impl Served {
+    /// Makes packages of about this size and publishes them.
+    pub(crate) fn start(lab: &Lab, packages: usize, size: usize) -> io::Result<Self> {
+        let from_nginx = Static::start(lab, packages, size)?;
+        let home = lab.scratch("home")?;
+        let copy = |host: &str| {
+            let to = format!("oci://{host}/{NAME}:{TAG}");
+            lab.prepare(&mut lab.ocirepo(home.path(), ["copy", &from_nginx.layout, &to]))
+        };
+        let docker = DockerRegistry::start_in(lab.scratch("docker")?, &Access::Open)?;
+        copy(&docker.host())?;
+        let ferro = match lab.peer("ferro-oci-server") {
+            Some(program) => Some(Ferro::start(lab, &program)?),
+            None => None,
+        };
+        if let Some(ferro) = &ferro {
+            copy(&ferro.host())?;
+        }
+        Ok(Self {
+            from_nginx,
+            docker,
+            ferro,
+        })
+    }
+
+    /// The registries by what tables call them.
+    pub(crate) fn registries(&self) -> Vec<(&'static str, String)> {
+        let mut all = vec![("nginx /v2/", self.from_nginx.nginx.host())];
+        if let Some(ferro) = &self.ferro {
+            all.push(("ferro", ferro.host()));
+        }
+        all.push(("docker-registry", self.docker.host()));
+        all
     }
 }
 

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use super::super::bridged::{Bridge, NAME, Served};
+use super::super::bridged::{Bridge, Served, Static};
 use super::super::finding::{Finding, Of};
 use super::super::lab::{Lab, Scale};
 use super::super::measure::processor;
@@ -36,15 +36,18 @@ pub(crate) fn run(lab: &Lab) -> io::Result<Vec<Finding>> {
 
 fn compare(lab: &Lab, packages: usize, size: usize) -> io::Result<Vec<Finding>> {
     let served = Served::start(lab, packages, size)?;
-    let count = served.packages()?.len();
+    let count = served.from_nginx.packages()?.len();
     let registries = served.registries();
-    let plain = format!("http://{}/plain", served.nginx.host());
+    let plain = format!("http://{}/plain", served.from_nginx.nginx.host());
     let mut curls = vec![(
         "curl -Z from nginx".to_owned(),
-        curl_plain(&served, &plain)?,
+        curl_plain(&served.from_nginx, &plain)?,
     )];
     for (name, host) in &registries {
-        curls.push((format!("curl -Z, {name}"), curl_blobs(&served, lab, host)?));
+        curls.push((
+            format!("curl -Z, {name}"),
+            served.from_nginx.curl_list(lab, host)?,
+        ));
     }
     let from_nginx = || {
         let mut samples = Vec::new();
@@ -54,7 +57,7 @@ fn compare(lab: &Lab, packages: usize, size: usize) -> io::Result<Vec<Finding>> 
     let mut contenders = vec![
         Contender::parts(from_nginx),
         Contender::parts(|| {
-            let cache = Nginx::cache(lab, &served.nginx.host())?;
+            let cache = Nginx::cache(lab, &served.from_nginx.nginx.host())?;
             let base = format!("http://{}/plain", cache.host());
             cold_and_warm(lab, &base, count, CACHE, cache.id())
         }),
@@ -217,23 +220,10 @@ fn dnf(root: &Path, base: &str, arguments: &[&str]) -> Command {
 }
 
 /// URLs of the packages as files, for curl.
-fn curl_plain(served: &Served, base: &str) -> io::Result<String> {
+fn curl_plain(from_nginx: &Static, base: &str) -> io::Result<String> {
     let mut list = String::new();
-    for (number, path) in served.packages()?.keys().enumerate() {
+    for (number, path) in from_nginx.packages()?.keys().enumerate() {
         let _ = writeln!(list, "url = \"{base}/{path}\"\noutput = \"{number}\"");
-    }
-    Ok(list)
-}
-
-/// URLs of the packages as blobs.
-fn curl_blobs(served: &Served, lab: &Lab, host: &str) -> io::Result<String> {
-    let packages = served.packages()?;
-    let files: Vec<&Path> = packages.values().map(AsRef::as_ref).collect();
-    let sums = super::super::bridged::sums(lab, &files)?;
-    let mut list = String::new();
-    for (number, sum) in sums.iter().enumerate() {
-        let url = format!("http://{host}/v2/{NAME}/blobs/sha256:{sum}");
-        let _ = writeln!(list, "url = \"{url}\"\noutput = \"{number}\"");
     }
     Ok(list)
 }

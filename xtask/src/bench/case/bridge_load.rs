@@ -23,7 +23,7 @@ pub(crate) fn run(lab: &Lab) -> io::Result<Vec<Finding>> {
     let packages = lab.amount(200, 200, 10);
     let size = lab.amount(1 << 20, 64 << 10, 16 << 10);
     let served = Served::start(lab, packages, size)?;
-    let files = served.packages()?;
+    let files = served.from_nginx.packages()?;
     let paths: Vec<&Path> = files.values().map(AsRef::as_ref).collect();
     let sums = sums(lab, &paths)?;
     let wanted: Vec<(&String, &String)> = sums.iter().zip(files.keys()).collect();
@@ -76,12 +76,12 @@ pub(crate) fn run(lab: &Lab) -> io::Result<Vec<Finding>> {
         }
         Ok(samples)
     });
-    let plain = format!("http://{}/plain", served.nginx.host());
+    let plain = format!("http://{}/plain", served.from_nginx.nginx.host());
     let direct = Contender::new("nginx itself", || {
-        let cpu = processor(served.nginx.id()).unwrap_or_default();
+        let cpu = processor(served.from_nginx.nginx.id()).unwrap_or_default();
         let (mut sample, printed) = load(lab, clients, &list(&plain))?;
         check(&printed, expected)?;
-        sample.cpu = processor(served.nginx.id()).unwrap_or_default() - cpu;
+        sample.cpu = processor(served.from_nginx.nginx.id()).unwrap_or_default() - cpu;
         sample.peak = 0;
         Ok(sample)
     });

@@ -3,6 +3,7 @@
 mod blobs;
 mod bridge;
 mod bridge_load;
+mod capi;
 mod parse;
 mod primary;
 mod pull;
@@ -85,5 +86,10 @@ pub(crate) const ALL: &[Case] = &[
         name: "bridge-load",
         about: "64 clients of one bridge at once, 200 packages each",
         run: bridge_load::run,
+    },
+    Case {
+        name: "capi",
+        about: "the C library over libcurl: one large blob, and 1,000 packages of a repository",
+        run: capi::run,
     },
 ];
