@@ -28,6 +28,8 @@ pub(crate) struct Xml<R> {
     text: Text,
     /// How many elements are open.
     depth: usize,
+    /// Whether the element opened last is empty, and closes with the next step.
+    is_empty: bool,
     file: Box<str>,
     limits: Limits,
 }
@@ -48,15 +50,14 @@ impl<R: BufRead> Xml<R> {
         limits: Limits,
         roots: &[&str],
     ) -> Result<Self, MetadataError> {
-        let mut reader = quick_xml::Reader::from_reader(Metered::new(source));
-        reader.config_mut().expand_empty_elements = true;
         let mut xml = Self {
-            reader,
+            reader: quick_xml::Reader::from_reader(Metered::new(source)),
             event: Vec::new(),
             tag: String::new(),
             name_len: 0,
             text: Text::default(),
             depth: 0,
+            is_empty: false,
             file: file.into(),
             limits,
         };
@@ -160,15 +161,22 @@ impl<R: BufRead> Xml<R> {
     }
 
     fn step(&mut self) -> Result<Step, MetadataError> {
+        if std::mem::take(&mut self.is_empty) {
+            self.depth -= 1;
+            return Ok(Step::Close);
+        }
         self.event.clear();
+        // The space between elements is most of the text there is.
+        self.reader.config_mut().trim_text_start = !self.text.is_of_interest(self.depth);
         self.reader.get_mut().left = self.limits.text;
         let event = match self.reader.read_event_into(&mut self.event) {
             Ok(event) => event,
             Err(quick_xml::Error::Io(error)) => return Err(MetadataError::from_io(&error)),
             Err(error) => return Err(MetadataError::malformed(excerpt(&error.to_string()))),
         };
+        self.is_empty = matches!(event, Event::Empty(_));
         match event {
-            Event::Start(start) => {
+            Event::Start(start) | Event::Empty(start) => {
                 self.depth += 1;
                 if self.depth > self.limits.depth {
                     return Err(too_large("elements lie too deep inside each other"));
@@ -187,7 +195,6 @@ impl<R: BufRead> Xml<R> {
                 })?;
                 Ok(Step::Close)
             }
-            // Most of it is space between elements.
             Event::Text(_) | Event::CData(_) if !self.text.is_of_interest(self.depth) => {
                 Ok(Step::Other)
             }
@@ -215,7 +222,7 @@ impl<R: BufRead> Xml<R> {
                 "it ends in the middle of an element: it was cut off",
             )),
             Event::Eof => Ok(Step::End),
-            Event::Empty(_) | Event::Comment(_) | Event::PI(_) => Ok(Step::Other),
+            Event::Comment(_) | Event::PI(_) => Ok(Step::Other),
         }
     }
 }
