@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ocirepo::reference::Reference;
 use ocirepo_native::Client;
+use ocirepo_native::ahead::Ahead;
 use ocirepo_native::cache::CacheEntry;
 use ocirepo_rpm::checksum::{Checksum, ChecksumHasher, ChecksumKind};
 use ocirepo_rpm::deltas::Deltas;
@@ -149,7 +150,8 @@ pub(crate) async fn metadata_file(
     }
 }
 
-/// Reads a metadata file in a thread of its own, from its start to its verified end.
+/// Reads a metadata file from its start to its verified end, in a thread that makes sense of it
+/// beside one that verifies and decompresses it.
 pub(crate) async fn read<T: Send + 'static>(
     client: &Client,
     snapshot: &Snapshot,
@@ -161,7 +163,8 @@ pub(crate) async fn read<T: Send + 'static>(
     let file = metadata_file(client, snapshot, record).await?;
     let record = record.clone();
     tokio::task::spawn_blocking(move || {
-        let mut opened = metadata::open(&record, file, Limits::default())?;
+        let opened = metadata::open(&record, file, Limits::default())?;
+        let mut opened = Ahead::of(opened).map_err(Failure::failed)?;
         Ok(reader(&mut opened, record.location.path())?)
     })
     .await

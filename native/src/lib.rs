@@ -6,6 +6,7 @@
 //! | who one is, as Docker and Podman keep it | [`credentials`] |
 //! | `registries.conf`, `certs.d`, our own `config.toml` | [`config`] |
 //! | content on disk by digest; what was seen last | [`cache`] |
+//! | a thread that reads ahead | [`ahead`] |
 //! | files that appear whole, whoever else writes them | [`file`](mod@file) |
 //! | RPM repositories | [`repository`] |
 //! | publishing them | [`publish`] |
@@ -22,6 +23,7 @@
 //! so that as many cores work as there are transfers, and a blob of any size costs the
 //! memory of a few chunks.
 
+pub mod ahead;
 pub mod cache;
 pub mod client;
 pub mod config;

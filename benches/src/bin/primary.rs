@@ -1,4 +1,4 @@
-//! Reads a `primary` file into a list of packages: `primary FILE`.
+//! Reads a `primary` file into a list of packages, as the program does: `primary FILE`.
 //!
 //! Prints how many there are, and the bytes of what was kept of them: their texts and numbers, each
 //! as often as a package has it.
@@ -9,6 +9,7 @@ use std::io::BufReader;
 use std::mem::size_of;
 use std::process::ExitCode;
 
+use ocirepo_native::ahead::Ahead;
 use ocirepo_rpm::checksum::Checksum;
 use ocirepo_rpm::compression::Decompressor;
 use ocirepo_rpm::limits::Limits;
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
 fn read(file: &str) -> Result<Vec<Package>, Box<dyn Error>> {
     let limits = Limits::default();
     let opened = Decompressor::new(BufReader::new(File::open(file)?), file, limits)?;
-    let packages = Primary::open(BufReader::new(opened), file, limits)?;
+    let packages = Primary::open(Ahead::of(opened)?, file, limits)?;
     Ok(packages.collect::<Result<_, _>>()?)
 }
 
