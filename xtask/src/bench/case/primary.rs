@@ -19,6 +19,13 @@ packages = list(createrepo_c.PackageIterator(sys.argv[1], None, None))
 print(len(packages))
 ";
 
+/// What no reader in Rust alone can do without, and what decompression costs in C.
+const FLOORS: [(&str, &str); 3] = [
+    ("inflate", "ruzstd alone"),
+    ("events", "ruzstd and quick-xml alone"),
+    ("inflate-c", "libzstd alone"),
+];
+
 pub(crate) fn run(lab: &Lab) -> io::Result<Vec<Finding>> {
     let count = lab.amount(20_000, 5_000, 20);
     let made = synthetic::make(&bench_dir(), count)?;
@@ -50,6 +57,13 @@ pub(crate) fn run(lab: &Lab) -> io::Result<Vec<Finding>> {
         Err(io::Error::other(message))
     };
     let mut contenders = vec![Contender::new("ocirepo", || read(&reader()))];
+    for (stage, name) in FLOORS {
+        let file = &file;
+        contenders.push(Contender::new(name, move || {
+            let mut command = Command::new(lab.helper("floor"));
+            lab.cost(command.arg(stage).arg(file))
+        }));
+    }
     if let Some(python) = lab.peers_python() {
         let file = &file;
         contenders.push(Contender::new("createrepo_c", move || {
@@ -63,10 +77,14 @@ pub(crate) fn run(lab: &Lab) -> io::Result<Vec<Finding>> {
         .note(format!(
             "createrepo_c's `PackageIterator` over primary alone, from Python, kept in a list. \
              What ocirepo keeps comes to {facts} bytes of texts and numbers, each counted as often \
-             as a package has it.",
+             as a package has it. Those that are alone decompress, or decompress and find the \
+             events of the XML, and keep nothing.",
         ))
         .ratio(Of::Wall, "ocirepo", &["createrepo_c"], Some(1.0 / 3.0))
         .ratio(Of::Cpu, "ocirepo", &["createrepo_c"], None);
+    let finding = FLOORS.iter().fold(finding, |finding, (_, name)| {
+        finding.ratio(Of::Wall, name, &["createrepo_c"], None)
+    });
     let peak = finding.most("ocirepo").peak;
     Ok(vec![finding.count(
         "peak memory of ocirepo, bytes",
