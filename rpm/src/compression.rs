@@ -4,8 +4,8 @@
 //! | --- | --- | --- |
 //! | gzip | yes | several members, zero padding behind them |
 //! | zstd | yes | several frames, skippable frames; no dictionaries |
-//! | xz | yes | several streams with padding |
-//! | bzip2 | yes | several streams |
+//! | xz | with the feature `xz` | several streams with padding |
+//! | bzip2 | with the feature `bzip2` | several streams |
 //! | none | yes | |
 //! | zchunk | no | repositories that have it also have one of the others |
 //!
@@ -58,6 +58,17 @@ impl Compression {
         }
     }
 
+    /// Whether it is read here. [xz](Self::Xz) and [bzip2](Self::Bzip2) are only with the
+    /// features of these names, which are on by default.
+    pub fn is_read(self) -> bool {
+        match self {
+            Self::None | Self::Gzip | Self::Zstd => true,
+            Self::Xz => cfg!(feature = "xz"),
+            Self::Bzip2 => cfg!(feature = "bzip2"),
+            Self::Zchunk => false,
+        }
+    }
+
     /// What the end of a file name promises.
     pub fn from_name(name: &str) -> Self {
         match name.rsplit_once('.') {
@@ -106,13 +117,6 @@ impl<R: BufRead> Decompressor<R> {
         let source = Source::new(source).map_err(|e| MetadataError::from_io(&e).in_file(file))?;
         let compression = Compression::detect(source.start());
         let promised = Compression::from_name(file);
-        if compression == Compression::Zchunk {
-            return Err(MetadataError::new(
-                MetadataErrorKind::Unsupported,
-                "it is zchunk, which is not read; use the gz, zstd or xz form of the same file",
-            )
-            .in_file(file));
-        }
         if compression == Compression::None && promised != Compression::None {
             return Err(MetadataError::malformed(format!(
                 "its name ends as if it was {}, its content is not",
@@ -120,8 +124,20 @@ impl<R: BufRead> Decompressor<R> {
             ))
             .in_file(file));
         }
+        let Some(codec) = Codec::new(source, compression, &limits) else {
+            let message = format!(
+                "it is {}, which is not read; use the {} form of the same file",
+                compression.as_str(),
+                if cfg!(feature = "xz") {
+                    "gz, zstd or xz"
+                } else {
+                    "gz or zstd"
+                }
+            );
+            return Err(MetadataError::new(MetadataErrorKind::Unsupported, message).in_file(file));
+        };
         Ok(Self {
-            codec: Codec::new(source, compression, &limits),
+            codec,
             compression,
             file: file.into(),
             limits,

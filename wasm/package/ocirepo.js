@@ -35,6 +35,13 @@ export function initExtra(source) {
   return extra.then(() => {});
 }
 
+// Metadata in a form that the first module does not read.
+async function decompress(bytes, file) {
+  await initExtra();
+  const module = await extra;
+  return module.decompress(bytes, file);
+}
+
 // Node's fetch does not read files.
 async function read(source, path) {
   const found = source ?? new URL(path, import.meta.url);
@@ -249,7 +256,7 @@ export class Client {
   #client() {
     if (!this.#inner) {
       const { credentials, onEvent, onCredentials, ...options } = this.#options;
-      this.#inner = new wasm.Client(JSON.stringify(options), onEvent, onCredentials);
+      this.#inner = new wasm.Client(JSON.stringify(options), decompress, onEvent, onCredentials);
       for (const [registry, credentials] of this.#given) {
         this.#inner.give(registry, JSON.stringify(credentials));
       }

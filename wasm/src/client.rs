@@ -29,14 +29,18 @@ use crate::wait::{Aborted, Bell, First, first};
 #[wasm_bindgen(skip_typescript)]
 pub struct Client {
     pub(crate) driver: Driver,
+    /// Decompresses bytes of a file with a name, in the second module.
+    pub(crate) decompress: Function,
 }
 
 #[wasm_bindgen]
 impl Client {
-    /// Options as JSON, and functions that are told of events and asked for credentials.
+    /// Options as JSON, a function that decompresses what is not read here, and functions that
+    /// are told of events and asked for credentials.
     #[wasm_bindgen(constructor)]
     pub fn new(
         options: &str,
+        decompress: Function,
         on_event: Option<Function>,
         on_credentials: Option<Function>,
     ) -> Result<Client, JsValue> {
@@ -59,6 +63,7 @@ impl Client {
         let session = Session::new(config, seed);
         Ok(Client {
             driver: Driver::new(session, gateway, options.stall(), on_event, ask),
+            decompress,
         })
     }
 

@@ -4,19 +4,23 @@ use std::cell::RefCell;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::rc::Rc;
 
+use js_sys::{Function, Promise, Uint8Array};
 use ocirepo::operation::Resume;
 use ocirepo::reference::Reference;
 use ocirepo::{Manifest, reference::Repository, reference::Selector};
 use ocirepo_rpm::checksum::ChecksumHasher;
-use ocirepo_rpm::compression::Decompressor;
+use ocirepo_rpm::compression::{Compression, Decompressor};
 use ocirepo_rpm::href::Href;
 use ocirepo_rpm::limits::Limits;
 use ocirepo_rpm::metadata;
 use ocirepo_rpm::repomd::Record;
 use ocirepo_rpm::snapshot::{Answer, Ask, Blob, Made, Opening, Options, Snapshot, Target};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::JsFuture;
 
 use crate::driver::{Driver, Job, OnBytes};
 use crate::failure::Failure;
+use crate::js;
 use crate::target;
 
 /// The largest metadata file that is kept in memory, as it lies in the registry.
@@ -188,6 +192,8 @@ pub(crate) async fn pull(
 pub(crate) enum Metadata {
     /// As it lies in the registry, and whether a digest from repomd.xml vouches for it.
     Raw(Shared, bool),
+    /// As the second module decompressed it, verified before.
+    Plain(Shared),
     /// What it is made from.
     Made(Shared, Box<Made>),
 }
@@ -222,6 +228,42 @@ pub(crate) async fn metadata(
 }
 
 impl Metadata {
+    /// In a form that is read here: what is in a rare one goes to the function that has the second
+    /// module decompress it.
+    pub(crate) async fn readable(
+        self,
+        record: &Record,
+        decompress: &Function,
+    ) -> Result<Self, Failure> {
+        let Self::Raw(bytes, vouched) = &self else {
+            return Ok(self);
+        };
+        let form = Compression::detect(bytes.as_ref());
+        if !matches!(form, Compression::Xz | Compression::Bzip2) {
+            return Ok(self);
+        }
+        if !vouched {
+            metadata::verify(record, bytes.as_ref())?;
+        }
+        let file = JsValue::from_str(record.location.path());
+        let asked = decompress.call2(&JsValue::NULL, &Uint8Array::from(bytes.as_ref()), &file);
+        let plain = match asked {
+            Ok(promise) => JsFuture::from(Promise::resolve(&promise)).await,
+            Err(error) => Err(error),
+        };
+        let plain = plain.map_err(|error| {
+            let kind = js::property(&error, "kind").and_then(|kind| kind.as_string());
+            let failure = Failure::thrown(&error);
+            match kind.as_deref() {
+                Some("too-large") => Failure::new("too-large", failure.message),
+                Some(_) => Failure::new("malformed", failure.message),
+                // The module could not be loaded.
+                None => failure,
+            }
+        })?;
+        Ok(Self::Plain(Uint8Array::from(plain).to_vec().into()))
+    }
+
     /// Its uncompressed content, to be read to its end.
     pub(crate) fn reader(&self, record: &Record) -> Result<Box<dyn BufRead>, Failure> {
         let limits = Limits::default();
@@ -232,6 +274,7 @@ impl Metadata {
                 let plain = Decompressor::new(source, record.location.path(), limits)?;
                 Box::new(BufReader::with_capacity(PIECE, plain))
             }
+            Self::Plain(bytes) => Box::new(Cursor::new(bytes.clone())),
             Self::Raw(bytes, false) => Box::new(metadata::open(record, of(bytes), limits)?),
             Self::Made(bytes, made) => {
                 let source: Box<dyn Read> = Box::new(made.make(of(bytes))?);

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use js_sys::{Object, Uint8Array};
+use js_sys::{Function, Object, Uint8Array};
 use ocirepo::reference::{Location, Reference};
 use ocirepo::sink::Content;
 use ocirepo_rpm::checksum::Checksum;
@@ -38,6 +38,7 @@ const SLICE: f64 = 60.0;
 #[wasm_bindgen(skip_typescript)]
 pub struct Repository {
     driver: Driver,
+    decompress: Function,
     reference: Reference,
     snapshot: Rc<RefCell<Snapshot>>,
     /// Metadata files that were pulled, by their kind.
@@ -58,6 +59,7 @@ impl Client {
         let snapshot = abortable(&call, open).await?;
         Ok(Repository {
             driver: self.driver.clone(),
+            decompress: self.decompress.clone(),
             reference,
             snapshot: Rc::new(RefCell::new(snapshot)),
             pulled: RefCell::default(),
@@ -282,6 +284,7 @@ impl Repository {
         }
         let on_bytes = progress(call, "download", record.size, record.location.path());
         let pulled = load::metadata(&self.driver, &snapshot, &record, on_bytes).await?;
+        let pulled = pulled.readable(&record, &self.decompress).await?;
         self.pulled
             .borrow_mut()
             .insert(kind.to_owned(), pulled.clone());

@@ -63,7 +63,7 @@ fn client() -> Client {
     Function::new_no_args(REGISTRY)
         .call1(&JsValue::NULL, &BLOB.into())
         .unwrap();
-    Client::new("{}", None, None).unwrap()
+    Client::new("{}", js_sys::Function::default(), None, None).unwrap()
 }
 
 fn call() -> Call {

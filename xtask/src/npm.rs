@@ -102,11 +102,12 @@ pub(crate) fn compile(packages: &[&str]) -> Result<(), Failure> {
     if let Some(why) = target_missing(WASM) {
         return Err(why);
     }
-    let mut command = cargo(["build", "--quiet", "--target", WASM, "--profile", PROFILE]);
+    // One after the other: together, each would have the features that any of them asks for.
     for package in packages {
-        command.args(["--package", package]);
+        let mut command = cargo(["build", "--quiet", "--target", WASM, "--profile", PROFILE]);
+        run(command.args(["--package", package]))?;
     }
-    run(&mut command)
+    Ok(())
 }
 
 /// Makes a module for JavaScript of a crate that was compiled, with the library of `wasm-bindgen`:

@@ -2,8 +2,10 @@
 
 use std::io::{self, BufRead, Read};
 
+#[cfg(feature = "bzip2")]
 use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
+#[cfg(feature = "xz")]
 use lzma_rust2::XzReader;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
@@ -17,17 +19,26 @@ use crate::limits::Limits;
 pub(super) enum Codec<R: BufRead> {
     None(Source<R>),
     Gzip(Box<MultiGzDecoder<Source<R>>>),
+    #[cfg(feature = "bzip2")]
     Bzip2(Box<MultiBzDecoder<Source<R>>>),
+    #[cfg(feature = "xz")]
     Xz(Box<XzReader<Source<R>>>),
     Zstd(Box<Zstd<R>>),
 }
 
 impl<R: BufRead> Codec<R> {
-    pub(super) fn new(source: Source<R>, compression: Compression, limits: &Limits) -> Self {
-        match compression {
-            Compression::None | Compression::Zchunk => Self::None(source),
+    /// The decoder of a form, or nothing where that form is not read.
+    pub(super) fn new(
+        source: Source<R>,
+        compression: Compression,
+        limits: &Limits,
+    ) -> Option<Self> {
+        Some(match compression {
+            Compression::None => Self::None(source),
             Compression::Gzip => Self::Gzip(Box::new(MultiGzDecoder::new(source))),
+            #[cfg(feature = "bzip2")]
             Compression::Bzip2 => Self::Bzip2(Box::new(MultiBzDecoder::new(source))),
+            #[cfg(feature = "xz")]
             Compression::Xz => {
                 // What the decoder needs beside its dictionary.
                 const OVERHEAD_KIB: u32 = 128;
@@ -43,7 +54,8 @@ impl<R: BufRead> Codec<R> {
                     in_frame: false,
                 }))
             }
-        }
+            _ => return None,
+        })
     }
 
     /// The compressed stream.
@@ -51,7 +63,9 @@ impl<R: BufRead> Codec<R> {
         match self {
             Self::None(source) => source,
             Self::Gzip(decoder) => decoder.get_ref(),
+            #[cfg(feature = "bzip2")]
             Self::Bzip2(decoder) => decoder.get_ref(),
+            #[cfg(feature = "xz")]
             Self::Xz(decoder) => decoder.inner(),
             Self::Zstd(decoder) => &decoder.source,
         }
@@ -61,7 +75,9 @@ impl<R: BufRead> Codec<R> {
         match self {
             Self::None(source) => source.read(into),
             Self::Gzip(decoder) => decoder.read(into),
+            #[cfg(feature = "bzip2")]
             Self::Bzip2(decoder) => decoder.read(into),
+            #[cfg(feature = "xz")]
             Self::Xz(decoder) => decoder.read(into),
             Self::Zstd(decoder) => decoder.read(into),
         }
@@ -75,7 +91,9 @@ impl<R: BufRead> Codec<R> {
         let form = match self {
             Self::None(_) => "text",
             Self::Gzip(_) => "gzip",
+            #[cfg(feature = "bzip2")]
             Self::Bzip2(_) => "bzip2",
+            #[cfg(feature = "xz")]
             Self::Xz(_) => "xz",
             Self::Zstd(_) => "zstd",
         };

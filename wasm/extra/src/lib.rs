@@ -1,11 +1,45 @@
-//! Signatures of `repomd.xml` for JavaScript: the second module, because what OpenPGP needs
-//! is larger than all the rest, and most visitors of a page never ask for it.
+//! Signatures of `repomd.xml`, and rare codecs, for JavaScript: the second module, because what
+//! OpenPGP needs is larger than all the rest, and most visitors of a page never ask for it.
 
-use js_sys::{Array, Uint8Array};
+use std::io::{self, Read};
+
+use js_sys::{Array, Object, Reflect, Uint8Array};
+use ocirepo_rpm::compression::Decompressor;
+use ocirepo_rpm::error::{MetadataError, MetadataErrorKind};
+use ocirepo_rpm::limits::Limits;
 use ocirepo_rpm::signature::{Keyring, verify};
 use serde::Serialize;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Decompresses a metadata file. What it throws has a `kind` and a `message`.
+#[wasm_bindgen(skip_typescript)]
+pub fn decompress(bytes: &[u8], file: &str) -> Result<Vec<u8>, JsValue> {
+    decompressed(bytes, file).map_err(|error| {
+        let failure = Object::new();
+        for (name, value) in [("kind", kind(&error)), ("message", &error.to_string())] {
+            // Plain objects take any property.
+            let _ = Reflect::set(&failure, &name.into(), &value.into());
+        }
+        failure.into()
+    })
+}
+
+fn decompressed(bytes: &[u8], file: &str) -> io::Result<Vec<u8>> {
+    let mut plain = Vec::new();
+    Decompressor::new(bytes, file, Limits::default())?.read_to_end(&mut plain)?;
+    Ok(plain)
+}
+
+/// The kind that an `OcirepoError` of it has.
+fn kind(error: &io::Error) -> &'static str {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    match inner.map(MetadataError::kind) {
+        Some(MetadataErrorKind::TooLarge) => "too-large",
+        Some(MetadataErrorKind::Unsupported) => "unsupported",
+        _ => "malformed",
+    }
+}
 
 /// What `RpmRepository.signature` makes a `SignatureState` of.
 #[derive(Serialize)]
@@ -100,6 +134,22 @@ mod tests {
     use super::*;
 
     const NOW: u64 = 1_700_000_000;
+
+    /// What `echo rare | bzip2` and `echo rare | xz --check=crc32` write.
+    const BZIP2: &[u8] = b"\x42\x5a\x68\x39\x31\x41\x59\x26\x53\x59\xc1\x48\x87\x00\x00\x00\x01\xc1\x80\x00\x10\x22\x00\x10\x00\x20\x00\x21\x8c\x83\x34\xd0\x60\xf1\x77\x24\x53\x85\x09\x0c\x14\x88\x70\x00";
+    const XZ: &[u8] = b"\xfd\x37\x7a\x58\x5a\x00\x00\x01\x69\x22\xde\x36\x02\x00\x21\x01\x16\x00\x00\x00\x74\x2f\xe5\xa3\x01\x00\x04\x72\x61\x72\x65\x0a\x00\x00\x00\x00\x16\x1e\x80\x69\x00\x01\x19\x05\xbc\xe8\xec\xcb\x90\x42\x99\x0d\x01\x00\x00\x00\x00\x01\x59\x5a";
+
+    #[test]
+    fn rare_forms_are_decompressed() {
+        assert_eq!(decompressed(BZIP2, "a.xml.bz2").unwrap(), b"rare\n");
+        assert_eq!(decompressed(XZ, "a.xml.xz").unwrap(), b"rare\n");
+        let error = decompressed(&XZ[..XZ.len() - 9], "a.xml.xz").unwrap_err();
+        assert_eq!(kind(&error), "malformed");
+        assert!(error.to_string().contains("a.xml.xz"), "{error}");
+        let zchunk = b"\0ZCK1\0\0\0";
+        let error = decompressed(zchunk, "a.xml.zck").unwrap_err();
+        assert_eq!(kind(&error), "unsupported");
+    }
 
     #[test]
     fn a_signature_is_good_by_its_own_key_and_for_its_own_data() {

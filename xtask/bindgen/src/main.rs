@@ -3,6 +3,9 @@
 //!
 //! Apart from the other tasks, so that those start without compiling what this needs.
 
+mod order;
+
+use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -45,9 +48,12 @@ fn module(input: &Path, directory: &Path, name: &str) -> Result<(), String> {
         .omit_default_module_path(false)
         // What people see is written by hand.
         .typescript(false)
-        .remove_name_section(true)
         .remove_producers_section(true);
     bindgen
         .generate(directory)
-        .map_err(|error| format!("{error:#}"))
+        .map_err(|error| format!("{error:#}"))?;
+    let made = directory.join(format!("{name}_bg.wasm"));
+    let told = |error: std::io::Error| format!("{}: {error}", made.display());
+    let module = order::ordered(&fs::read(&made).map_err(told)?)?;
+    fs::write(&made, module).map_err(told)
 }
