@@ -109,7 +109,7 @@ fn errors(body: &[u8]) -> Vec<RegistryError> {
     if body.len() > MAX_BODY {
         return Vec::new();
     }
-    let Ok(Value::Object(document)) = serde_json::from_slice(body) else {
+    let Ok(Value::Object(document)) = serde_json::from_str(&String::from_utf8_lossy(body)) else {
         return Vec::new();
     };
     let errors: Vec<_> = match document.get("errors") {

@@ -199,7 +199,12 @@ fn invalid(message: impl Into<String>) -> Error {
 
 /// The document of a list, with the advice its absence deserves.
 fn json<'a, T: serde::Deserialize<'a>>(head: &Head, body: &'a [u8]) -> Result<T, Error> {
-    serde_json::from_slice(body).map_err(|error| {
+    // As every document is read: from a text, so that a small program has one reader of JSON.
+    let document = match std::str::from_utf8(body) {
+        Ok(text) => serde_json::from_str(text),
+        Err(error) => Err(serde::de::Error::custom(error)),
+    };
+    document.map_err(|error: serde_json::Error| {
         let kind = head.text(CONTENT_TYPE).unwrap_or("no Content-Type");
         let kind: String = kind.chars().take(60).collect();
         invalid(format!(

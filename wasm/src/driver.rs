@@ -19,6 +19,7 @@ use crate::exchange;
 use crate::failure::Failure;
 use crate::gateway::Gateway;
 use crate::js::{self, AbortController};
+use crate::pairs::Pairs;
 use crate::target::Target;
 use crate::wait::{Bell, Timer};
 
@@ -49,10 +50,10 @@ pub(crate) struct Shared {
 struct State {
     session: Session,
     jobs: BTreeMap<OperationId, Running>,
-    exchanges: BTreeMap<ExchangeId, AbortController>,
+    exchanges: Pairs<ExchangeId, AbortController>,
     timer: Option<(u64, Timer)>,
     /// By authority.
-    given: BTreeMap<String, Credentials>,
+    given: Pairs<String, Credentials>,
 }
 
 /// What an operation needs beside the session.
@@ -93,9 +94,9 @@ impl Driver {
             state: RefCell::new(State {
                 session,
                 jobs: BTreeMap::new(),
-                exchanges: BTreeMap::new(),
+                exchanges: Pairs::default(),
                 timer: None,
-                given: BTreeMap::new(),
+                given: Pairs::default(),
             }),
             bell: Bell::default(),
         }))
@@ -106,10 +107,10 @@ impl Driver {
         let authority = registry.authority().to_ascii_lowercase();
         {
             let mut state = self.0.state.borrow_mut();
-            match credentials.clone() {
-                Some(credentials) => state.given.insert(authority, credentials),
-                None => state.given.remove(&authority),
-            };
+            state.given.remove(&authority);
+            if let Some(credentials) = credentials.clone() {
+                state.given.insert(authority, credentials);
+            }
         }
         self.0.handle(Input::Credentials {
             registry,

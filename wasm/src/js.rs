@@ -85,6 +85,16 @@ extern "C" {
     pub(crate) fn progress(this: &Call) -> Option<Function>;
 }
 
+/// Calls a function of the caller, and waits for what it promises.
+pub(crate) async fn call(
+    function: &Function,
+    one: &JsValue,
+    other: &JsValue,
+) -> Result<JsValue, JsValue> {
+    let promise = function.call2(&JsValue::NULL, one, other)?;
+    wasm_bindgen_futures::JsFuture::from(Promise::resolve(&promise)).await
+}
+
 /// The origin of the page or worker; none in Node.
 pub(crate) fn page_origin() -> Option<String> {
     let location = property(&js_sys::global(), "location")?;

@@ -26,9 +26,11 @@ mod json;
 mod load;
 mod options;
 mod packages;
+mod pairs;
 mod repository;
 mod table;
 mod target;
+#[cfg(feature = "transfer")]
 mod transfer;
 mod wait;
 
@@ -38,6 +40,7 @@ pub use client::{Client, Download, parse_reference};
 pub use js::{Blob, Call};
 pub use packages::PackageTable;
 pub use repository::Repository;
+#[cfg(feature = "transfer")]
 pub use transfer::Partial;
 
 /// The version of the package.

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::rc::Rc;
 
-use js_sys::{Function, Promise, Uint8Array};
+use js_sys::{Function, Uint8Array};
 use ocirepo::operation::Resume;
 use ocirepo::reference::Reference;
 use ocirepo::{Manifest, reference::Repository, reference::Selector};
@@ -16,7 +16,6 @@ use ocirepo_rpm::metadata;
 use ocirepo_rpm::repomd::Record;
 use ocirepo_rpm::snapshot::{Answer, Ask, Blob, Made, Opening, Options, Snapshot, Target};
 use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::JsFuture;
 
 use crate::driver::{Driver, Job, OnBytes};
 use crate::failure::Failure;
@@ -246,11 +245,8 @@ impl Metadata {
             metadata::verify(record, bytes.as_ref())?;
         }
         let file = JsValue::from_str(record.location.path());
-        let asked = decompress.call2(&JsValue::NULL, &Uint8Array::from(bytes.as_ref()), &file);
-        let plain = match asked {
-            Ok(promise) => JsFuture::from(Promise::resolve(&promise)).await,
-            Err(error) => Err(error),
-        };
+        let bytes = Uint8Array::from(bytes.as_ref());
+        let plain = js::call(decompress, &bytes, &file).await;
         let plain = plain.map_err(|error| {
             let kind = js::property(&error, "kind").and_then(|kind| kind.as_string());
             let failure = Failure::thrown(&error);

@@ -1,7 +1,6 @@
 //! An RPM repository that JavaScript holds.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use js_sys::{Function, Object, Uint8Array};
@@ -28,6 +27,7 @@ use crate::js::{self, Call};
 use crate::json::to_js;
 use crate::load::{self, Located, Metadata};
 use crate::packages::{FileOut, PackageTable, change_out, header as shown};
+use crate::pairs::Pairs;
 use crate::table::Table;
 use crate::wait::sleep;
 
@@ -42,7 +42,7 @@ pub struct Repository {
     reference: Reference,
     snapshot: Rc<RefCell<Snapshot>>,
     /// Metadata files that were pulled, by their kind.
-    pulled: RefCell<BTreeMap<String, Metadata>>,
+    pulled: RefCell<Pairs<String, Metadata>>,
 }
 
 #[wasm_bindgen]

@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use js_sys::{Function, Promise, Uint8Array};
-use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::JsFuture;
+use js_sys::Uint8Array;
 
 use crate::failure::Failure;
+#[cfg(feature = "transfer")]
+use crate::js;
 use crate::wait::Bell;
 
 /// How many bytes of a stream may wait for their reader before no more are taken from the
@@ -21,7 +21,8 @@ pub(crate) enum Target {
     /// Memory, in which a pull that starts over writes again from the start.
     Memory(Rc<RefCell<Vec<u8>>>),
     /// What the caller does with bytes and the offset they belong at.
-    Place(Function),
+    #[cfg(feature = "transfer")]
+    Place(js_sys::Function),
     /// The caller's end of a stream, from which nothing can be taken back.
     Stream(Rc<Stream>),
 }
@@ -42,17 +43,12 @@ impl Target {
                 memory.extend_from_slice(copied);
                 Ok(())
             }
+            #[cfg(feature = "transfer")]
             Self::Place(_) if copied.is_empty() => Ok(()),
+            #[cfg(feature = "transfer")]
             Self::Place(write) => {
-                let written = write.call2(
-                    &JsValue::NULL,
-                    &kept(chunk, copied.len()),
-                    &(offset as f64).into(),
-                );
-                let written = match written {
-                    Ok(promise) => JsFuture::from(Promise::resolve(&promise)).await,
-                    Err(error) => Err(error),
-                };
+                let (bytes, offset) = (kept(chunk, copied.len()), offset as f64);
+                let written = js::call(write, &bytes, &offset.into()).await;
                 written.map(|_| ()).map_err(|error| Failure::thrown(&error))
             }
             Self::Stream(stream) => stream.write(offset, copied.len(), chunk).await,

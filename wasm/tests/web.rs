@@ -106,6 +106,18 @@ async fn pull(
 }
 
 #[wasm_bindgen_test]
+fn international_names_of_hosts_are_taken_in_their_ascii_form() {
+    let host = |url: &str| url::Url::parse(url).ok()?.host_str().map(str::to_owned);
+    let ascii = "https://XN--mnchen-3ya.example/v2/";
+    assert_eq!(host(ascii).as_deref(), Some("xn--mnchen-3ya.example"));
+    assert_eq!(
+        host("https://Plain.example:5000/").as_deref(),
+        Some("plain.example")
+    );
+    assert_eq!(host("https://münchen.example/"), None);
+}
+
+#[wasm_bindgen_test]
 async fn a_blob_comes_chunk_by_chunk_and_is_verified_at_its_end() {
     let client = client();
     let (bytes, end) = pull(&client, "good", Some(11.0)).await;

@@ -70,12 +70,13 @@ pub(crate) fn install(directory: &str) -> Result<(), Failure> {
 
 fn page(report: &mut Report) -> bool {
     report.step("inspector: the page", || {
+        npm::reading()?;
         let demo = demo()?;
         install(SOURCES)?;
         let mut command = npm(&["run", "--silent", "build"]);
         command
             .env("OCIREPO_INSPECTOR_OUT", directory())
-            .env("OCIREPO_WASM_PACKAGE", npm::directory())
+            .env("OCIREPO_WASM_PACKAGE", npm::reading_directory())
             .env("OCIREPO_DEMO_PACKAGE", demo);
         run(&mut command).map(|()| Outcome::Done)
     })
@@ -84,7 +85,7 @@ fn page(report: &mut Report) -> bool {
 /// The demo: its module, and what makes a `fetch` of it.
 fn demo() -> Result<PathBuf, Failure> {
     let to = target_dir().join("npm/demo");
-    npm::compile(&["ocirepo-wasm-demo"])?;
+    npm::compile(&["ocirepo-wasm-demo"], &[])?;
     npm::module("ocirepo-wasm-demo", &to, "ocirepo_demo")?;
     let script = root().join("wasm/demo/demo.js");
     fs::copy(&script, to.join("demo.js"))

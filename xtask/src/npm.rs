@@ -13,8 +13,8 @@ use crate::totals::Totals;
 const PROFILE: &str = "web";
 
 /// The most bytes of the first module with its JavaScript, compressed with gzip: a little more than
-/// it has, so that it does not grow unseen. A page below 400 kB in all needs half of it.
-const MOST_FIRST: u64 = 700_000;
+/// it has, so that it does not grow unseen.
+const MOST_FIRST: u64 = 522_000;
 
 /// The crates, where their modules go, and what these are called.
 const MODULES: [(&str, &str, &str); 2] = [
@@ -38,6 +38,11 @@ pub(crate) fn directory() -> PathBuf {
     target_dir().join("npm/ocirepo")
 }
 
+/// Where the package is as pages read with it, which change nothing in a registry.
+pub(crate) fn reading_directory() -> PathBuf {
+    target_dir().join("npm/reading")
+}
+
 /// The package, with what making it needs installed first.
 pub(crate) fn alone(report: &mut Report) {
     if setup_all(report) {
@@ -52,28 +57,27 @@ pub(crate) fn all(report: &mut Report) -> bool {
     })
 }
 
+/// Makes the package that only reads, beside the complete one, which must be there.
+pub(crate) fn reading() -> Result<(), Failure> {
+    let [(package, folder, name), (.., extra)] = MODULES;
+    compile(&[package], &["--no-default-features"])?;
+    let to = reading_directory();
+    put_together(&to, &[(package, folder, name)])?;
+    let files = ["_bg.wasm", "_bg.js"].map(|end| format!("extra/{extra}{end}"));
+    fs::create_dir_all(to.join("extra"))
+        .map_err(|error| format!("could not make {}: {error}", to.display()))?;
+    for file in files {
+        fs::copy(directory().join(&file), to.join(&file))
+            .map_err(|error| format!("could not copy {file}: {error}"))?;
+    }
+    Ok(())
+}
+
 /// Makes the package anew.
 fn build() -> Result<(), Failure> {
-    compile(&MODULES.map(|(package, ..)| package))?;
+    compile(&MODULES.map(|(package, ..)| package), &[])?;
     let to = directory();
-    if to.exists() {
-        fs::remove_dir_all(&to)
-            .map_err(|error| format!("could not remove {}: {error}", to.display()))?;
-    }
-    for (package, folder, name) in MODULES {
-        let directory = to.join(folder);
-        module(package, &directory, name)?;
-        // The name of the module is that of the package's own JavaScript.
-        let written = directory.join(format!("{name}.js"));
-        let renamed = directory.join(format!("{name}_bg.js"));
-        fs::rename(&written, &renamed)
-            .map_err(|error| format!("could not rename {}: {error}", written.display()))?;
-    }
-    for (from, name) in FILES {
-        let from = root().join(from);
-        fs::copy(&from, to.join(name))
-            .map_err(|error| format!("could not copy {}: {error}", from.display()))?;
-    }
+    put_together(&to, &MODULES)?;
     let mut first = 0;
     for name in [
         "ocirepo_bg.wasm",
@@ -97,15 +101,38 @@ fn build() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Compiles crates for pages.
-pub(crate) fn compile(packages: &[&str]) -> Result<(), Failure> {
+/// Modules that were compiled, and what is written by hand.
+fn put_together(to: &Path, modules: &[(&str, &str, &str)]) -> Result<(), Failure> {
+    if to.exists() {
+        fs::remove_dir_all(to)
+            .map_err(|error| format!("could not remove {}: {error}", to.display()))?;
+    }
+    for (package, folder, name) in modules {
+        let directory = to.join(folder);
+        module(package, &directory, name)?;
+        // The name of the module is that of the package's own JavaScript.
+        let written = directory.join(format!("{name}.js"));
+        let renamed = directory.join(format!("{name}_bg.js"));
+        fs::rename(&written, &renamed)
+            .map_err(|error| format!("could not rename {}: {error}", written.display()))?;
+    }
+    for (from, name) in FILES {
+        let from = root().join(from);
+        fs::copy(&from, to.join(name))
+            .map_err(|error| format!("could not copy {}: {error}", from.display()))?;
+    }
+    Ok(())
+}
+
+/// Compiles crates for pages, with further arguments for Cargo.
+pub(crate) fn compile(packages: &[&str], arguments: &[&str]) -> Result<(), Failure> {
     if let Some(why) = target_missing(WASM) {
         return Err(why);
     }
     // One after the other: together, each would have the features that any of them asks for.
     for package in packages {
         let mut command = cargo(["build", "--quiet", "--target", WASM, "--profile", PROFILE]);
-        run(command.args(["--package", package]))?;
+        run(command.args(["--package", package]).args(arguments))?;
     }
     Ok(())
 }

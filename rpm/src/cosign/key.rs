@@ -17,6 +17,7 @@ use rsa::sha2::Sha256;
 use rsa::traits::PublicKeyParts as _;
 
 use super::error::{KeyError, Problem};
+use super::verify::{Begin, Verification};
 use super::{encrypted, pem};
 
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -37,6 +38,8 @@ pub struct PublicKey {
     /// How signatures are checked. It is called through every key, so that a program which
     /// never makes one has no cryptography linked into it.
     check: fn(&Kind, &[u8], &[u8]) -> bool,
+    /// How the signatures of a root are found, for the same reason.
+    pub(crate) begin: Begin,
 }
 
 impl PartialEq for PublicKey {
@@ -93,6 +96,7 @@ impl PublicKey {
             kind,
             der: der.to_vec(),
             check: Kind::verify,
+            begin: Verification::begin,
         })
     }
 
@@ -195,6 +199,7 @@ impl PrivateKey {
             kind: Kind::P256(key),
             der: der.into_vec(),
             check: Kind::verify,
+            begin: Verification::begin,
         })
     }
 

@@ -61,4 +61,5 @@ pub use format::signature_tag;
 pub use key::{PrivateKey, PublicKey};
 pub use sign::sign;
 pub use verdict::{Checked, Found, Good, Refusal, Verdict};
+pub(crate) use verify::Questions;
 pub use verify::Verification;

@@ -13,6 +13,7 @@
 //! The first good signature ends it, unless all are wanted.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -77,7 +78,55 @@ enum Pending {
     Bundle(Digest),
 }
 
+/// Begins to check a root, of which only what asks and answers is known.
+pub(crate) type Begin = fn(Repository, Manifest, Vec<PublicKey>) -> Box<dyn Questions>;
+
+/// A verification in a program that may not have it: see [`PublicKey`].
+pub(crate) trait Questions: fmt::Debug + Send + Sync {
+    /// [`Verification::ask`].
+    fn ask(&self) -> Option<&Ask>;
+    /// [`Verification::answer`].
+    fn answer(&mut self, answer: Answer);
+    /// [`Verification::verdict`].
+    fn verdict(&self) -> &Verdict;
+    /// The same once more.
+    fn cloned(&self) -> Box<dyn Questions>;
+}
+
+impl Questions for Verification {
+    fn ask(&self) -> Option<&Ask> {
+        self.ask()
+    }
+
+    fn answer(&mut self, answer: Answer) {
+        self.answer(answer);
+    }
+
+    fn verdict(&self) -> &Verdict {
+        self.verdict()
+    }
+
+    fn cloned(&self) -> Box<dyn Questions> {
+        Box::new(self.clone())
+    }
+}
+
+impl Clone for Box<dyn Questions> {
+    fn clone(&self) -> Self {
+        self.as_ref().cloned()
+    }
+}
+
 impl Verification {
+    /// [`new`](Self::new) as keys bring it.
+    pub(super) fn begin(
+        repository: Repository,
+        root: Manifest,
+        keys: Vec<PublicKey>,
+    ) -> Box<dyn Questions> {
+        Box::new(Self::new(repository, root, keys, false))
+    }
+
     /// Begins with the root and the keys of which one must have signed it. With `all`, every
     /// signature is looked at, not only those up to the first good one.
     pub fn new(repository: Repository, root: Manifest, keys: Vec<PublicKey>, all: bool) -> Self {

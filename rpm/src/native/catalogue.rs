@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use ocirepo::descriptor::Descriptor;
 use serde::{Deserialize, Serialize};
 
-use super::{Part, Parts};
+use super::{Part, Parts, line};
 use crate::checksum::Checksum;
-use crate::error::{MetadataError, excerpt};
+use crate::error::MetadataError;
 use crate::href::Href;
 use crate::layout::format::{REPOMD, SIGNATURE};
 use crate::repomd::{Distro, Record, Repomd, Tags};
@@ -144,8 +144,7 @@ impl Catalogue {
 }
 
 fn parse(config: &[u8], layers: &[Descriptor]) -> Result<Catalogue, MetadataError> {
-    let config: Config = serde_json::from_slice(config)
-        .map_err(|error| MetadataError::malformed(excerpt(&error.to_string())))?;
+    let config: Config = line::parse(config)?;
     let records: Result<Vec<Record>, _> = (config.records.into_iter())
         .map(ConfigRecord::read)
         .collect();

@@ -344,9 +344,12 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     }
 }
 
-fn parse<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, MetadataError> {
-    serde_json::from_slice(line)
-        .map_err(|error| MetadataError::malformed(excerpt(&error.to_string())))
+/// Reads JSON: its text is checked once as a whole, and not again for each string.
+pub(super) fn parse<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, MetadataError> {
+    let malformed =
+        |error: &dyn fmt::Display| MetadataError::malformed(excerpt(&error.to_string()));
+    let text = std::str::from_utf8(line).map_err(|error| malformed(&error))?;
+    serde_json::from_str(text).map_err(|error| malformed(&error))
 }
 
 /// A checksum as lines have it. Only SHA-256 names content in a registry.

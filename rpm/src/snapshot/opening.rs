@@ -34,7 +34,7 @@ use super::ask::{Answer, Ask, Options};
 use super::error::{Problem, SnapshotError};
 use super::resolve::{List, tree_list};
 use super::{Content, Snapshot};
-use crate::cosign::{self, Verification};
+use crate::cosign::{self, Questions, Verdict};
 use crate::layout::Layout;
 use crate::layout::format::{REPOMD, SIGNATURE};
 use crate::layout::titles::Titles;
@@ -64,7 +64,7 @@ pub struct Opening {
 enum State {
     Root,
     /// The signatures of the root.
-    Verifying(Box<(Manifest, Verification)>),
+    Verifying(Box<(Manifest, Box<dyn Questions>)>),
     /// The manifest of `repomd.xml` in a tree.
     TreeRoot {
         /// Whether the reference itself was tried already.
@@ -219,8 +219,11 @@ impl Opening {
         match self.options.cosign.clone() {
             None => self.trusted_root(root),
             Some(keys) => {
-                let repository = self.repository.clone();
-                let verification = Verification::new(repository, root.clone(), keys, false);
+                // What finds signatures is in programs that have keys.
+                let Some(begin) = keys.first().map(|key| key.begin) else {
+                    return Err(self.unsigned(&root, Verdict::default()));
+                };
+                let verification = begin(self.repository.clone(), root.clone(), keys);
                 self.verifying(root, verification)
             }
         }
@@ -230,20 +233,24 @@ impl Opening {
     fn verifying(
         &mut self,
         root: Manifest,
-        verification: Verification,
+        verification: Box<dyn Questions>,
     ) -> Result<Option<Snapshot>, SnapshotError> {
         if let Some(ask) = verification.ask() {
             self.ask = ask.clone();
             self.state = State::Verifying(Box::new((root, verification)));
             return Ok(None);
         }
-        let verdict = verification.into_verdict();
+        let verdict = verification.verdict();
         let Some(good) = verdict.good() else {
-            let digest = root.digest();
-            return Err(self.error(Problem::RootUnsigned { digest, verdict }));
+            return Err(self.unsigned(&root, verdict.clone()));
         };
         self.root_signature = Some(good.clone());
         self.trusted_root(root)
+    }
+
+    fn unsigned(&self, root: &Manifest, verdict: Verdict) -> SnapshotError {
+        let digest = root.digest();
+        self.error(Problem::RootUnsigned { digest, verdict })
     }
 
     fn tree_root(

@@ -1,7 +1,6 @@
 //! What is shown of packages, in the shapes of `ocirepo.d.ts`.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
 use ocirepo_rpm::diff::{self, Change, Entry};
 use ocirepo_rpm::evr::Evr;
@@ -296,36 +295,57 @@ impl Table {
     }
 
     fn facets(&self, of: impl Fn(&Row) -> u32) -> Vec<Facet> {
-        let mut found: BTreeMap<u32, Facet> = BTreeMap::new();
-        for row in &self.rows {
-            let facet = found.entry(of(row)).or_default();
-            facet.count += 1;
-            facet.size += row.size;
-        }
-        let named = found.into_iter().map(|(text, facet)| Facet {
-            value: self.texts.get(text).to_owned(),
-            ..facet
+        let mut list: Vec<Facet> = Vec::new();
+        self.gather(&of, |row, place| {
+            if place == list.len() {
+                list.push(Facet {
+                    value: self.texts.get(of(row)).to_owned(),
+                    ..Facet::default()
+                });
+            }
+            if let Some(facet) = list.get_mut(place) {
+                facet.count += 1;
+                facet.size += row.size;
+            }
         });
-        let mut list: Vec<Facet> = named.collect();
         list.sort_unstable_by(|a, b| (b.count, &a.value).cmp(&(a.count, &b.value)));
         list
     }
 
+    /// Gives every row, with the place of its text among the different ones, which are counted
+    /// as they come up.
+    fn gather(&self, of: &dyn Fn(&Row) -> u32, mut give: impl FnMut(&Row, usize)) {
+        let mut places = vec![None; self.texts.len()];
+        let mut different = 0;
+        for row in &self.rows {
+            let Some(place) = places.get_mut(of(row) as usize) else {
+                continue;
+            };
+            let place = *place.get_or_insert_with(|| {
+                different += 1;
+                different - 1
+            });
+            give(row, place);
+        }
+    }
+
     /// The source packages, the largest first.
     pub(crate) fn sources(&self) -> Vec<Source> {
-        let mut found: BTreeMap<u32, Source> = BTreeMap::new();
-        for row in &self.rows {
-            let source = found.entry(row.source).or_default();
-            source.count += 1;
-            source.size += row.size;
-            source.installed_size += row.installed;
-            source.newest = source.newest.max(row.build_time);
-        }
-        let mut list: Vec<Source> = Vec::with_capacity(found.len());
-        for (text, mut source) in found {
-            source.value = self.texts.get(text).to_owned();
-            list.push(source);
-        }
+        let mut list: Vec<Source> = Vec::new();
+        self.gather(&|row| row.source, |row, place| {
+            if place == list.len() {
+                list.push(Source {
+                    value: self.texts.get(row.source).to_owned(),
+                    ..Source::default()
+                });
+            }
+            if let Some(source) = list.get_mut(place) {
+                source.count += 1;
+                source.size += row.size;
+                source.installed_size += row.installed;
+                source.newest = source.newest.max(row.build_time);
+            }
+        });
         list.sort_unstable_by(|a, b| (b.size, &a.value).cmp(&(a.size, &b.value)));
         list
     }

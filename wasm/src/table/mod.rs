@@ -10,7 +10,6 @@ mod search;
 mod strings;
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use ocirepo_rpm::checksum::Checksum;
@@ -18,6 +17,7 @@ use ocirepo_rpm::evr::{Evr, Nevra};
 use ocirepo_rpm::package::{Comparison, Dependency, FileKind, Package};
 use ocirepo_rpm::publish::source_name;
 
+use crate::pairs::Pairs;
 pub(crate) use answer::Details;
 pub(crate) use order::SortKey;
 pub(crate) use search::{Filters, Sort};
@@ -90,7 +90,7 @@ pub(crate) struct Table {
     rank: Vec<u32>,
     /// Whether it is the newest of its name and architecture.
     latest: Vec<bool>,
-    orders: RefCell<BTreeMap<SortKey, Rc<Vec<u32>>>>,
+    orders: RefCell<Pairs<SortKey, Rc<Vec<u32>>>>,
     provided: OnceCell<Index>,
     required: OnceCell<Index>,
 }

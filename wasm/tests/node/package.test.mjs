@@ -2,8 +2,10 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
+import { gunzipSync } from "node:zlib";
 import { key, ocirepo, packages, proxy, push, registry, scratch } from "./world.mjs";
 
 const { Client, OcirepoError, diff, init, parseReference, version } = ocirepo;
@@ -126,6 +128,41 @@ for (const layout of LAYOUTS) {
     await refused(repository.file("nothing/here"), "not-found");
     table.free();
     repository.close();
+  });
+}
+
+// The program does not write them, so they are made of what it wrote.
+for (const [form, end] of [["xz", "xz"], ["bzip2", "bz2"]]) {
+  test(`metadata that is compressed with ${form} is read by the second module`, async () => {
+    const from = await client.open(`oci://${open.address}/test/files:el9`);
+    const record = from.records.find(({ type }) => type === "primary");
+    const plain = gunzipSync(await (await from.file(record.path)).bytes());
+    const packed = execFileSync(form, ["-c"], { input: plain });
+    const path = `repodata/primary.xml.${end}`;
+    const to = `oci://${open.address}/test/${form}`;
+    const publish = async (tag, stored, checksum) => {
+      const repomd = Buffer.from(`<repomd><data type="primary"><checksum type="sha256">${checksum}</checksum><location href="${path}"/><size>${stored.length}</size></data></repomd>`);
+      const layers = [];
+      for (const [bytes, title] of [[repomd, "repodata/repomd.xml"], [stored, path]]) {
+        const { digest, size } = await client.push(to, new Blob([bytes]));
+        layers.push({ mediaType: "application/octet-stream", digest, size,
+          annotations: { "org.opencontainers.image.title": title } });
+      }
+      const config = { mediaType: "application/vnd.oci.empty.v1+json",
+        ...(await client.push(to, new Blob(["{}"]))) };
+      const manifest = { schemaVersion: 2, mediaType: "application/vnd.oci.image.manifest.v1+json",
+        artifactType: "application/x-test", config, layers };
+      await client.pushManifest(`${to}:${tag}`, new TextEncoder().encode(JSON.stringify(manifest)));
+      return client.open(`${to}:${tag}`);
+    };
+    const table = await (await publish("good", packed, sha256(packed))).packages();
+    assert.deepEqual(table.rows(table.search("")).map(({ nevra }) => nevra),
+      ["alpha-1.0-1.noarch", "beta-2.0-1.noarch", "gamma-3.0-1.noarch"]);
+    const cut = packed.subarray(0, -30);
+    const error = await refused((await publish("cut", cut, sha256(cut))).packages(), "malformed");
+    assert.ok(error.message.includes(path), error.message);
+    const other = await publish("other", packed, sha256("something else"));
+    await assert.rejects(other.packages(), OcirepoError);
   });
 }
 
