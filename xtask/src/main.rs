@@ -52,6 +52,7 @@ usage: cargo xtask <command>
   capi-header           write capi/include/ocirepo.h anew, after a change of capi/src
   npm                   the JavaScript package in target/npm/ocirepo
   npm-test              the tests of that package, in Node and Chromium
+  npm-hash              how fast that package hashes, beside sha2 alone in WebAssembly
   inspector             the page in target/inspector, after its own checks and tests
   core-dependencies     write docs/core-dependencies.txt anew, after a deliberate change";
 
@@ -86,6 +87,7 @@ fn main() -> ExitCode {
         ("capi-test", []) => capi::tests(&mut report),
         ("capi-header", []) => capi::rewrite_header(&mut report),
         ("npm", []) => npm::alone(&mut report),
+        ("npm-hash", []) => npm::hashing(&mut report),
         ("inspector", []) => inspector::alone(&mut report),
         ("npm-test", []) => test::npm_alone(&mut report),
         ("core-dependencies", []) => check::rewrite_core_dependencies(&mut report),

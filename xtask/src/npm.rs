@@ -57,6 +57,24 @@ pub(crate) fn all(report: &mut Report) -> bool {
     })
 }
 
+/// Measures hashing in the package.
+pub(crate) fn hashing(report: &mut Report) {
+    if !(setup_all(report) && all(report)) {
+        return;
+    }
+    report.step("npm: hashing", || {
+        const CRATE: &str = "ocirepo-wasm-measure";
+        let to = target_dir().join("npm/measure");
+        compile(&[CRATE], &[])?;
+        module(CRATE, &to, "measure")?;
+        let mut command = node_program("node", ["wasm/tests/node/hash.mjs"]);
+        command
+            .env("OCIREPO_NPM", directory())
+            .env("OCIREPO_MEASURE", to);
+        run(&mut command).map(|()| Outcome::Done)
+    });
+}
+
 /// Makes the package that only reads, beside the complete one, which must be there.
 pub(crate) fn reading() -> Result<(), Failure> {
     let [(package, folder, name), (.., extra)] = MODULES;
