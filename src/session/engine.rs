@@ -303,6 +303,7 @@ impl Session {
                 registry: registry.clone(),
                 method: outgoing.call.method.clone(),
                 url: url.clone(),
+                followed: false,
                 authorize: outgoing.authorize,
                 used,
                 take: outgoing.take,

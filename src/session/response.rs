@@ -53,6 +53,7 @@ impl Session {
             if let Err(error) = link::check(&state.url, url, "Location") {
                 return self.give_up(exchange, error);
             }
+            state.followed = *url != state.url;
             state.url = url.clone();
         }
         if from_registry {
@@ -340,8 +341,7 @@ impl Session {
             let error = response.failure();
             return self.interrupt(now, operation, response.sink, retries, after, error);
         }
-        let answered_by = response.head.url.as_ref().unwrap_or(&state.url);
-        let led_away = task.hop.is_some() || *answered_by != state.url;
+        let led_away = task.hop.is_some() || state.followed;
         if status.is_client_error() && led_away && task.dead_ends < MOST_DEAD_ENDS {
             task.dead_ends += 1;
             task.hop = None;

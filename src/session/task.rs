@@ -123,6 +123,8 @@ pub(super) struct Exchange {
     pub(super) registry: Registry,
     pub(super) method: http::Method,
     pub(super) url: Url,
+    /// Whether the host followed a redirect to that URL.
+    pub(super) followed: bool,
     pub(super) authorize: Authorize,
     pub(super) used: Used,
     pub(super) take: Take,

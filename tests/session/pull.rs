@@ -2,12 +2,13 @@
 
 use http::{Method, StatusCode};
 use ocirepo::Now;
+use ocirepo::capabilities::Capabilities;
 use ocirepo::exchange::Head;
 use ocirepo::operation::Resume;
 use ocirepo::retry::Cause;
-use ocirepo::session::{Destination, Event, Input, Output};
+use ocirepo::session::{Config, Destination, Event, Input, Output};
 use ocirepo::sink::{BlobSink, Content};
-use ocirepo::{Digest, ErrorKind};
+use ocirepo::{Digest, ErrorKind, Session};
 use ocirepo_registry::simulator::Weather;
 use ocirepo_registry::{Quirk, Rule};
 
@@ -287,6 +288,49 @@ fn an_expired_signed_url_sends_us_back_to_the_registry() {
         content()
     );
     assert_eq!(scenario.requests().len(), 4);
+}
+
+#[test]
+fn a_host_that_was_led_to_an_expired_url_is_sent_to_the_registry_again() {
+    let config = Config {
+        capabilities: Capabilities::fetch(),
+        ..Config::default()
+    };
+    let mut scenario = Scenario::with(config, Default::default());
+    let session = &mut scenario.session;
+    let operation = session.pull_blob(&scenario.repository, declared(&content()), Resume::Fresh);
+    let now = Now::default();
+    let mut asked = |session: &mut Session, led: bool| {
+        let request = loop {
+            match session.poll(now) {
+                Output::Request(request) => break request,
+                Output::Wait { .. } => return None,
+                _ => {}
+            }
+        };
+        let signed = "https://storage.example/x?signature=1".parse().unwrap();
+        let head = Head {
+            status: StatusCode::FORBIDDEN,
+            headers: http::HeaderMap::new(),
+            url: Some(if led { signed } else { request.url.clone() }),
+        };
+        session.head(now, request.exchange, head);
+        session.handle(
+            now,
+            Input::End {
+                exchange: request.exchange,
+                sink: None,
+            },
+        );
+        Some(request.url)
+    };
+    let first = asked(session, true).unwrap();
+    assert_eq!(asked(session, true), Some(first.clone()));
+    // What the registry itself refuses is refused.
+    assert_eq!(asked(session, false), Some(first));
+    assert_eq!(asked(session, false), None);
+    let error = session.take(operation).unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
 }
 
 #[test]
