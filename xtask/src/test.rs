@@ -45,7 +45,7 @@ pub(crate) fn everything(report: &mut Report) {
 /// The tests of the JavaScript package.
 pub(crate) fn npm_alone(report: &mut Report) {
     if setup_all(report) && npm::all(report) {
-        report.step("build the program", || build_programs().map(done));
+        report.step("build the program", || build_programs(PROFILE).map(done));
         npm::tests(report, &program());
     }
 }
@@ -76,7 +76,7 @@ pub(crate) fn soak_alone(report: &mut Report, arguments: &[String]) {
 /// A program of the lab that prints what it found as tests do.
 fn in_the_lab(report: &mut Report, name: &str, arguments: &[String]) {
     report.tests(name, |totals| {
-        build_programs()?;
+        build_programs(PROFILE)?;
         let mut command = cargo(["run", "--quiet", "--package", "ocirepo-e2e"]);
         command.args(["--features", "lab", "--bin", name, "--"]);
         command.args(arguments);
@@ -141,7 +141,7 @@ fn plain(report: &mut Report, real: Option<&Path>) {
 fn end_to_end(report: &mut Report, filter: Option<&str>, page: bool, real: Option<&Path>) {
     report.tests("end to end", |totals| {
         inspector::install("e2e/inspector")?;
-        build_programs()?;
+        build_programs(PROFILE)?;
         let in_c = capi::with_hosts()?;
         // A repository that is as large as those people have, for as often as it is read.
         let many = synthetic::make(&lab_dir(), MANY)
@@ -172,8 +172,8 @@ pub(crate) fn program() -> PathBuf {
 
 /// Builds the program, and the helpers of the bench with it: together, so that both are built with
 /// the same features of what they share, once. The page is in the program, where it was made.
-pub(crate) fn build_programs() -> Result<(), Failure> {
-    let build = ["build", "--quiet", "--profile", PROFILE];
+pub(crate) fn build_programs(profile: &str) -> Result<(), Failure> {
+    let build = ["build", "--quiet", "--profile", profile];
     let mut command = cargo(build);
     command.args(["--package", "ocirepo-cli", "--package", "ocirepo-benches"]);
     run(inspector::embed(&mut command))

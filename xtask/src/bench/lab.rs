@@ -6,9 +6,9 @@ use std::process::Command;
 
 use ocirepo_e2e::scratch::{self, Scratch};
 
-use super::measure;
 use super::pairs::{Rounds, Sample};
 use super::peers;
+use super::{RELEASE, measure};
 use crate::report::Failure;
 use crate::run::target_dir;
 use crate::setup;
@@ -39,11 +39,16 @@ pub(crate) struct Lab {
 impl Lab {
     /// Builds and installs everything.
     pub(crate) fn open(scale: Scale) -> Result<Self, Failure> {
-        build_programs()?;
-        let helpers = target_dir().join(PROFILE);
-        let peers = match scale {
-            Scale::Smoke => None,
-            _ => Some(peers::build()?),
+        // A smoke run takes what is built for the tests, too.
+        let (profile, peers) = match scale {
+            Scale::Smoke => (PROFILE, None),
+            _ => (RELEASE, Some(peers::build()?)),
+        };
+        build_programs(profile)?;
+        let helpers = target_dir().join(profile);
+        let program = match std::env::var_os("OCIREPO_BIN") {
+            Some(program) => program.into(),
+            None => helpers.join("ocirepo"),
         };
         let memory = Path::new("/dev/shm");
         let memory = if memory.is_dir() {
@@ -54,7 +59,7 @@ impl Lab {
         };
         scratch::sweep(&memory).map_err(|error| error.to_string())?;
         Ok(Self {
-            program: super::program()?,
+            program,
             scale,
             helpers,
             peers,

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 use crate::report::{Failure, Outcome, Report};
 use crate::run::target_dir;
-use crate::test::{self, build_programs};
+use crate::test::build_programs;
 
 /// How many packages, when nobody says.
 const SIZES: &[usize] = &[5_000, 20_000, 80_000];
@@ -80,13 +80,16 @@ fn createrepo(report: &mut Report, arguments: &[String]) {
     });
 }
 
+/// The profile of what is measured: what people install.
+const RELEASE: &str = "release";
+
 /// The program that is measured: what `OCIREPO_BIN` names, or else what is built here.
 fn program() -> Result<PathBuf, Failure> {
     if let Some(program) = std::env::var_os("OCIREPO_BIN") {
         return Ok(program.into());
     }
-    build_programs()?;
-    Ok(test::program())
+    build_programs(RELEASE)?;
+    Ok(target_dir().join(RELEASE).join("ocirepo"))
 }
 
 /// Where what is made for measuring is kept.

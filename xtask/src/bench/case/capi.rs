@@ -5,12 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::super::bench_dir;
 use super::super::bridged::{self, Static};
 use super::super::finding::{Finding, Of};
 use super::super::lab::{Lab, Scale};
 use super::super::pairs::{Contender, in_turns};
 use super::super::published::{self, Host, Published};
+use super::super::{RELEASE, bench_dir};
 use crate::capi;
 use crate::test::PROFILE;
 
@@ -32,7 +32,7 @@ impl Programs {
         // A smoke run takes what is built for the other programs, too.
         let profile = match lab.scale {
             Scale::Smoke => PROFILE,
-            _ => "release",
+            _ => RELEASE,
         };
         let library = capi::install_to(&prefix, profile).map_err(io::Error::other)?;
         let directory =
