@@ -300,7 +300,7 @@ fn a_host_that_was_led_to_an_expired_url_is_sent_to_the_registry_again() {
     let session = &mut scenario.session;
     let operation = session.pull_blob(&scenario.repository, declared(&content()), Resume::Fresh);
     let now = Now::default();
-    let mut asked = |session: &mut Session, led: bool| {
+    let asked = |session: &mut Session, led: bool| {
         let request = loop {
             match session.poll(now) {
                 Output::Request(request) => break request,
