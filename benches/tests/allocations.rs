@@ -11,11 +11,17 @@ use ocirepo::{Descriptor, Digest, Manifest};
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
-/// How often something allocates.
-fn blocks(work: impl FnOnce()) -> u64 {
-    let before = HeapStats::get().total_blocks;
-    work();
-    HeapStats::get().total_blocks - before
+/// How often it may be done to know how often it allocates: the runner has a thread of its own.
+const TIMES: usize = 5;
+
+/// How often something allocates, at least.
+fn blocks(mut work: impl FnMut()) -> Option<u64> {
+    let counted = (0..TIMES).map(|_| {
+        let before = HeapStats::get().total_blocks;
+        work();
+        HeapStats::get().total_blocks - before
+    });
+    counted.min()
 }
 
 #[test]
@@ -34,20 +40,22 @@ fn what_need_not_allocate_does_not() {
             assert!(ReferenceRef::parse(text).is_ok(), "{text}");
         }
     };
-    assert_eq!(blocks(parse), 0, "a borrowed reference");
+    assert_eq!(blocks(parse), Some(0), "a borrowed reference");
 
     let content = vec![7; 1 << 20];
     let declared = Content {
         digest: Digest::of(&content),
         size: Some(content.len() as u64),
     };
-    let mut sink = BlobSink::new(declared);
+    let mut sinks = [(); TIMES].map(|()| BlobSink::new(declared));
+    let mut sinks = sinks.iter_mut();
     let feed = || {
+        let sink = sinks.next().expect("a sink");
         for piece in content.chunks(4096) {
             assert!(sink.chunk(piece).is_ok());
         }
     };
-    assert_eq!(blocks(feed), 0, "the chunks of a blob");
+    assert_eq!(blocks(feed), Some(0), "the chunks of a blob");
 
     // What a manifest of 15,000 layers holds besides its raw bytes.
     let mut manifest = ImageManifest::artifact("application/vnd.example.files");
