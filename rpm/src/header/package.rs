@@ -45,11 +45,13 @@ fn nevra(front: &Front) -> Result<Nevra, HeaderError> {
     let header = &front.header;
     let required = |tag: IndexTag, what: &str| {
         let raw = header.text(tag as u32)?.unwrap_or_default();
-        match text::attribute(raw, what)?.as_str() {
+        let text = text::attribute(raw, what)?;
+        // Space around the text of an element is not of it.
+        match text.trim() {
             "" => Err(HeaderError::malformed(format!(
                 "its header has no {what}, which every package has"
             ))),
-            text => Ok(Arc::<str>::from(text)),
+            _ => Ok(Arc::<str>::from(text)),
         }
     };
     let epoch = header.number(IndexTag::RPMTAG_EPOCH as u32)?.unwrap_or(0);
