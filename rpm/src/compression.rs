@@ -58,17 +58,6 @@ impl Compression {
         }
     }
 
-    /// Whether it is read here. [xz](Self::Xz) and [bzip2](Self::Bzip2) are only with the
-    /// features of these names, which are on by default.
-    pub fn is_read(self) -> bool {
-        match self {
-            Self::None | Self::Gzip | Self::Zstd => true,
-            Self::Xz => cfg!(feature = "xz"),
-            Self::Bzip2 => cfg!(feature = "bzip2"),
-            Self::Zchunk => false,
-        }
-    }
-
     /// What the end of a file name promises.
     pub fn from_name(name: &str) -> Self {
         match name.rsplit_once('.') {

@@ -8,7 +8,7 @@ use ocirepo_e2e::scratch::{self, Scratch};
 
 use super::pairs::{Rounds, Sample};
 use super::peers;
-use super::{RELEASE, measure};
+use super::{RELEASE, measure, named};
 use crate::report::Failure;
 use crate::run::target_dir;
 use crate::setup;
@@ -46,10 +46,7 @@ impl Lab {
         };
         build_programs(profile)?;
         let helpers = target_dir().join(profile);
-        let program = match std::env::var_os("OCIREPO_BIN") {
-            Some(program) => program.into(),
-            None => helpers.join("ocirepo"),
-        };
+        let program = named().unwrap_or_else(|| helpers.join("ocirepo"));
         let memory = Path::new("/dev/shm");
         let memory = if memory.is_dir() {
             memory.to_owned()

@@ -85,11 +85,16 @@ const RELEASE: &str = "release";
 
 /// The program that is measured: what `OCIREPO_BIN` names, or else what is built here.
 fn program() -> Result<PathBuf, Failure> {
-    if let Some(program) = std::env::var_os("OCIREPO_BIN") {
-        return Ok(program.into());
+    if let Some(program) = named() {
+        return Ok(program);
     }
     build_programs(RELEASE)?;
     Ok(target_dir().join(RELEASE).join("ocirepo"))
+}
+
+/// The program that is to be measured instead of what is built here.
+fn named() -> Option<PathBuf> {
+    std::env::var_os("OCIREPO_BIN").map(PathBuf::from)
 }
 
 /// Where what is made for measuring is kept.
