@@ -242,7 +242,7 @@ impl Text {
     }
 
     fn take(&mut self, piece: &str, depth: usize, limits: &Limits) -> Result<Step, MetadataError> {
-        // A byte order mark that arrives in pieces is not taken for one below.
+        // A byte order mark is text here.
         let nothing = |c| is_space(c) || c == '\u{feff}';
         if depth == 0 && !piece.chars().all(nothing) {
             return Err(MetadataError::malformed(
@@ -460,11 +460,19 @@ struct Metered<R> {
     inner: R,
     /// How many bytes the current event may still take.
     left: usize,
+    /// Whether the first byte was taken. It comes alone, so that the parser never takes a byte
+    /// order mark away: it would only where the mark comes in one piece, and count places in the
+    /// file from behind it.
+    begun: bool,
 }
 
 impl<R> Metered<R> {
     fn new(inner: R) -> Self {
-        Self { inner, left: 0 }
+        Self {
+            inner,
+            left: 0,
+            begun: false,
+        }
     }
 }
 
@@ -482,10 +490,12 @@ impl<R: BufRead> BufRead for Metered<R> {
         if self.left == 0 && !available.is_empty() {
             return Err(too_large("a text, comment or tag is too long").into());
         }
-        Ok(available.get(..self.left).unwrap_or(available))
+        let most = if self.begun { self.left } else { 1 };
+        Ok(available.get(..most).unwrap_or(available))
     }
 
     fn consume(&mut self, amount: usize) {
+        self.begun |= amount > 0;
         self.left = self.left.saturating_sub(amount);
         self.inner.consume(amount);
     }

@@ -9,6 +9,7 @@ use super::error::HeaderError;
 use super::file::Front;
 use super::index::Index;
 use super::text;
+use crate::error::excerpt;
 use crate::evr::{Evr, Nevra};
 use crate::package::{Dependencies, Details, File, Sizes};
 
@@ -46,13 +47,19 @@ fn nevra(front: &Front) -> Result<Nevra, HeaderError> {
     let required = |tag: IndexTag, what: &str| {
         let raw = header.text(tag as u32)?.unwrap_or_default();
         let text = text::attribute(raw, what)?;
-        // Space around the text of an element is not of it.
-        match text.trim() {
-            "" => Err(HeaderError::malformed(format!(
+        if text.is_empty() {
+            return Err(HeaderError::malformed(format!(
                 "its header has no {what}, which every package has"
-            ))),
-            _ => Ok(Arc::<str>::from(text)),
+            )));
         }
+        // What rpm does not build. Around the text of an element in rpm-md it would be lost.
+        if text.contains(char::is_whitespace) {
+            return Err(HeaderError::malformed(format!(
+                "the {what} in its header has white space in it: `{}`",
+                excerpt(&text)
+            )));
+        }
+        Ok(Arc::<str>::from(text))
     };
     let epoch = header.number(IndexTag::RPMTAG_EPOCH as u32)?.unwrap_or(0);
     Ok(Nevra {
@@ -131,7 +138,8 @@ fn details(header: &Index, options: &HeaderOptions) -> Result<Details, HeaderErr
         summary: text(IndexTag::RPMTAG_SUMMARY, "summary")?.into(),
         description: text(IndexTag::RPMTAG_DESCRIPTION, "description")?.into(),
         packager: text(IndexTag::RPMTAG_PACKAGER, "packager")?.into(),
-        url: text(IndexTag::RPMTAG_URL, "URL")?.into(),
+        // Space around it is no part of it, in rpm-md either.
+        url: text(IndexTag::RPMTAG_URL, "URL")?.trim().into(),
         license: text(IndexTag::RPMTAG_LICENSE, "licence")?.into(),
         vendor: text(IndexTag::RPMTAG_VENDOR, "vendor")?.into(),
         group: text(IndexTag::RPMTAG_GROUP, "group")?.into(),

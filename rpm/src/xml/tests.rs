@@ -95,6 +95,17 @@ fn bytes_that_are_not_utf8_are_refused() {
     assert!(children("<?xml version='1.0' encoding='ISO-8859-1'?><r/>").is_err());
     assert!(children("<?xml version='1.0' encoding='utf-8'?><r/>").is_ok());
     assert!(children("\u{feff}<r/>").is_ok());
+    // Places are those in the file, however it comes.
+    let open = |capacity| {
+        let text = "\u{feff}<s/>".as_bytes();
+        let source = std::io::BufReader::with_capacity(capacity, text);
+        Xml::open(source, "a.xml", Limits::default(), &["r"])
+    };
+    for capacity in [1, 2, 100] {
+        let error = open(capacity).err().unwrap().to_string();
+        let wanted = "cannot read a.xml, at byte 7: expected <r>, found <s>";
+        assert_eq!(error, wanted, "in pieces of {capacity}");
+    }
     let pieces = std::io::BufReader::with_capacity(1, "\u{feff}<r/>".as_bytes());
     assert!(Xml::open(pieces, "a.xml", Limits::default(), &["r"]).is_ok());
 }
