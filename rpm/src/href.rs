@@ -11,7 +11,7 @@ use std::str::FromStr;
 
 use crate::error::excerpt;
 
-/// Longest href in bytes, what file systems allow a path.
+/// Longest path in bytes, what file systems allow. Escaped it is three times as long at most.
 const MAX_LEN: usize = 4096;
 
 /// A relative path inside a repository, such as `Packages/b/bash-5.3-1.x86_64.rpm`.
@@ -35,9 +35,6 @@ impl Href {
                 problem,
             })
         };
-        if written.len() > MAX_LEN {
-            return refuse(HrefProblem::TooLong);
-        }
         let Some(path) = decode_once(written) else {
             return refuse(HrefProblem::NotUtf8);
         };
@@ -59,12 +56,7 @@ impl Href {
     /// The href of a path that is not encoded in any way. A `%` that would read as
     /// the start of an escape is escaped itself.
     pub fn from_path(path: &str) -> Result<Self, HrefError> {
-        let problem = match check(path) {
-            _ if path.len() > MAX_LEN => Some(HrefProblem::TooLong),
-            Err(problem) => Some(problem),
-            Ok(()) => None,
-        };
-        if let Some(problem) = problem {
+        if let Err(problem) = check(path) {
             return Err(HrefError {
                 href: excerpt(path),
                 problem,
@@ -171,6 +163,9 @@ fn decode_once(written: &str) -> Option<Cow<'_, str>> {
 fn check(path: &str) -> Result<(), HrefProblem> {
     if path.is_empty() {
         return Err(HrefProblem::Empty);
+    }
+    if path.len() > MAX_LEN {
+        return Err(HrefProblem::TooLong);
     }
     if path.chars().any(char::is_control) {
         return Err(HrefProblem::Control);
@@ -337,6 +332,9 @@ mod tests {
             Href::parse(&"a/".repeat(3000)).unwrap_err().problem(),
             P::TooLong
         );
+        let long = "%ab".repeat(MAX_LEN / 3);
+        let href = Href::from_path(&long).unwrap();
+        assert_eq!(Href::parse(href.as_written()), Ok(href));
         assert_eq!(
             Href::from_path("../x").unwrap_err().problem(),
             P::DotComponent

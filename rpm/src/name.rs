@@ -77,8 +77,7 @@ pub fn decode_component(encoded: &str) -> Result<String, NameError> {
         None => encoded.to_owned(),
         Some(body) => unescape(body, b'z').ok_or_else(foreign)?,
     };
-    check_component(&decoded)?;
-    if spell(&decoded) != encoded {
+    if encode_component(&decoded)? != encoded {
         return Err(foreign());
     }
     Ok(decoded)
@@ -420,6 +419,8 @@ mod tests {
         let hash = Digest::of(long.as_bytes()).hex();
         assert_eq!(name, format!("me/repo/packages/z--h-{hash}"));
         assert_eq!(encode_component(&"Q".repeat(90)).unwrap().len(), HASHED_LEN);
+        assert!(decode_component(&"x".repeat(MAX_NAME)).is_ok());
+        assert!(decode_component(&"x".repeat(MAX_NAME + 1)).is_err());
 
         assert!(decode_path("me/repo", &name, None).is_err());
         assert!(decode_path("me/repo", &name, Some("packages/other")).is_err());

@@ -51,11 +51,11 @@ fn number_of(text: &str) -> Option<u64> {
     (first.parse() == Ok(0_u64)).then(|| last.parse().ok())?
 }
 
-/// RFC 9110 §14.4, by the letter: digits, in 128 bits, so that nothing overflows.
+/// RFC 9110 §14.4, by the letter: digits, in 128 bits, so that nothing overflows, and zeros
+/// before them as many as there are.
 fn model(text: &str) -> Option<ContentRange> {
     let number = |text: &str| -> Option<u128> {
-        let digits =
-            !text.is_empty() && text.len() < 30 && text.bytes().all(|b| b.is_ascii_digit());
+        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         digits.then(|| text.parse().ok())?
     };
     let small = |number: u128| u64::try_from(number).ok();
@@ -71,7 +71,7 @@ fn model(text: &str) -> Option<ContentRange> {
         return Some(ContentRange::Unsatisfied { total });
     }
     let (first, last) = range.split_once('-')?;
-    let (first, end) = (number(first)?, number(last)? + 1);
+    let (first, end) = (number(first)?, number(last)?.checked_add(1)?);
     let total = match total {
         "*" => None,
         total => Some(number(total)?),
