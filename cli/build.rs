@@ -1,11 +1,17 @@
-//! Embeds the inspector page, if `OCIREPO_INSPECTOR` names the directory it was built into.
+//! Embeds the inspector page, compressed, if `OCIREPO_INSPECTOR` names the directory it was built
+//! into.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+use flate2::Compression;
+use flate2::read::GzEncoder;
+
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-env-changed=OCIREPO_INSPECTOR");
+    let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("there is no OUT_DIR"))?;
+    let out = PathBuf::from(out);
     let mut files = Vec::new();
     if let Some(directory) = env::var_os("OCIREPO_INSPECTOR").filter(|name| !name.is_empty()) {
         let directory = PathBuf::from(directory);
@@ -21,13 +27,15 @@ fn main() -> io::Result<()> {
         files.sort();
     }
     let mut text = String::from("pub(super) const EMBEDDED: &[(&str, &[u8])] = &[\n");
-    for (name, path) in &files {
+    for (number, (name, path)) in files.iter().enumerate() {
+        let packed = out.join(format!("inspector-{number}.gz"));
+        let mut content = GzEncoder::new(fs::File::open(path)?, Compression::best());
+        io::copy(&mut content, &mut fs::File::create(&packed)?)?;
         // Writing to a string does not fail.
-        let _ = writeln!(text, "    ({name:?}, include_bytes!({path:?})),");
+        let _ = writeln!(text, "    ({name:?}, include_bytes!({packed:?})),");
     }
     text.push_str("];\n");
-    let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("there is no OUT_DIR"))?;
-    fs::write(Path::new(&out).join("inspector.rs"), text)
+    fs::write(out.join("inspector.rs"), text)
 }
 
 /// Every file below a directory, by its path from the root with slashes.

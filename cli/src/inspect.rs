@@ -156,7 +156,7 @@ impl Service for Inspector {
                 }
                 response
             }
-            Ok(Place::Asset(path)) => match self.assets.get(&path) {
+            Ok(Place::Asset(path)) => match self.assets.get(&path, &head.headers)? {
                 Some(asset) => asset,
                 None => say(StatusCode::NOT_FOUND, "there is no such file"),
             },

@@ -69,9 +69,8 @@ impl Publisher {
         run.and_then(|run| run.well()).expect("published");
     }
 
-    /// `ocirepo inspect` with the page on disk; the address of the page.
+    /// `ocirepo inspect` with the page in the program; the address of the page.
     fn inspect(&self, location: &str) -> Inspector {
-        let page = page();
         let arguments = [
             "inspect",
             location,
@@ -79,8 +78,6 @@ impl Publisher {
             "--no-open",
             "--listen",
             "127.0.0.1:0",
-            "--assets",
-            &page.to_string_lossy(),
         ];
         let mut command = self.program.command(&arguments);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
