@@ -44,9 +44,11 @@ pub fn check(data: &[u8]) {
     assert_eq!(wait, retry_after::parse(&head, 1_700_000_000));
 }
 
-/// The last byte in `bytes=0-N` or `0-N`, however many zeros are written before the numbers.
+/// The last byte in `bytes=0-N` or `0-N`, however the unit is written and however many zeros are
+/// before the numbers.
 fn number_of(text: &str) -> Option<u64> {
-    let text = text.strip_prefix("bytes=").unwrap_or(text);
+    let lower = text.to_ascii_lowercase();
+    let text = lower.strip_prefix("bytes=").unwrap_or(&lower);
     let (first, last) = text.split_once('-')?;
     (first.parse() == Ok(0_u64)).then(|| last.parse().ok())?
 }
