@@ -46,7 +46,7 @@ try {
   console.log(`from its last byte to the first rows: ${drawn - repository.times.sent} ms`);
   console.log(`memory of the page and its worker: ${before.now.toFixed(0)} MB before, ${after.now.toFixed(0)} MB after, at most ${after.most.toFixed(0)} MB`);
 
-  const keys = await tab.evaluate(async (texts) => {
+  const type = (texts) => tab.evaluate(async (texts) => {
     const field = document.querySelector("input[type=search]");
     const setter = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set;
     const changed = () => document.querySelector("[role=grid]")?.getAttribute("aria-rowcount") ?? "none";
@@ -68,9 +68,20 @@ try {
       }
     }
     return times.sort((a, b) => a - b);
-  }, ["python3-json", "rust-", "kernel devel", "render vector", "zzz"]);
+  }, texts);
   const ms = (number) => number.toFixed(1);
-  console.log(`a keystroke, until the rows are drawn: median ${ms(keys[keys.length >> 1])} ms, worst ${ms(keys.at(-1))} ms of ${keys.length}`);
+  const tell = (when, keys) =>
+    console.log(`a keystroke, until the rows are drawn, ${when}: median ${ms(keys[keys.length >> 1])} ms, worst ${ms(keys.at(-1))} ms of ${keys.length}`);
+  tell("while dependencies are read", await type(["rust-", "kernel devel"]));
+  const link = tab.locator("[role=gridcell] a").first();
+  await link.click();
+  await tab.waitForFunction(() => document.querySelector(".dependencies"), undefined, { timeout: 300_000 });
+  console.log(`from the last byte to the dependencies of a package, after typing that: ${Date.now() - repository.times.sent} ms`);
+  const whole = await memory();
+  console.log(`memory then: ${whole.now.toFixed(0)} MB, at most ${whole.most.toFixed(0)} MB`);
+  await tab.goBack();
+  await tab.waitForFunction(() => document.querySelector("[role=gridcell]"));
+  tell("afterwards", await type(["python3-json", "rust-", "kernel devel", "render vector", "zzz"]));
 } finally {
   await browser.close();
   repository.stop();

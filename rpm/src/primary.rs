@@ -38,6 +38,8 @@ pub struct Primary<R: BufRead> {
     /// How many packages were begun.
     count: u64,
     keep_base: bool,
+    /// Whether dependencies and files are read.
+    whole: bool,
     done: bool,
 }
 
@@ -52,6 +54,7 @@ impl<R: BufRead> Primary<R> {
             declared,
             count: 0,
             keep_base: false,
+            whole: true,
             done: false,
         })
     }
@@ -61,6 +64,13 @@ impl<R: BufRead> Primary<R> {
     /// package is an error.
     pub fn keep_base(mut self) -> Self {
         self.keep_base = true;
+        self
+    }
+
+    /// Skips the dependencies and files of packages, which are most of the file: they come without,
+    /// in about half the time.
+    pub fn without_dependencies(mut self) -> Self {
+        self.whole = false;
         self
     }
 
@@ -79,7 +89,10 @@ impl<R: BufRead> Primary<R> {
                 continue;
             }
             self.count += 1;
-            let mut draft = Draft::default();
+            let mut draft = Draft {
+                whole: self.whole,
+                ..Draft::default()
+            };
             return draft
                 .read(&mut self.xml, &mut self.interner)
                 .and_then(|()| draft.take(self.keep_base))
@@ -109,6 +122,8 @@ impl<R: BufRead> Iterator for Primary<R> {
 /// A package of which not everything is known yet.
 #[derive(Default)]
 struct Draft {
+    /// Whether its dependencies and files are read.
+    whole: bool,
     name: Option<Arc<str>>,
     arch: Option<Arc<str>>,
     evr: Option<Evr>,
@@ -180,12 +195,12 @@ impl Draft {
                     self.details.header_range = (start <= end).then_some(start..end);
                     continue;
                 }
-                "file" => {
+                "file" if self.whole => {
                     let file = fields::file(xml, None)?;
                     fields::push(&mut self.files, file, xml.limits())?;
                     continue;
                 }
-                name => {
+                name if self.whole => {
                     let list = match name {
                         "provides" => &mut self.dependencies.provides,
                         "requires" => &mut self.dependencies.requires,
@@ -200,6 +215,7 @@ impl Draft {
                     *list = dependencies(xml, interner)?;
                     continue;
                 }
+                _ => continue,
             };
             *text = interner.text(xml.text()?);
         }

@@ -466,12 +466,24 @@ class PackageTable {
     return detailsOf(now(() => this.#inner.details(id)));
   }
 
+  get hasDependencies() {
+    return this.#inner.hasDependencies;
+  }
+
+  readDependencies(options) {
+    return asking(options?.signal, () => this.#opened.readDependencies(this.#inner, call(options)));
+  }
+
+  dependencies(id) {
+    return now(() => this.#inner.dependencies(id));
+  }
+
   providers(name) {
-    return this.#inner.providers(name);
+    return now(() => this.#inner.providers(name));
   }
 
   requiredBy(name) {
-    return this.#inner.requiredBy(name);
+    return now(() => this.#inner.requiredBy(name));
   }
 
   find(text) {

@@ -35,7 +35,10 @@ export interface RpmRepository {
   /** Whether repomd.xml has a signature beside it. Not that it is good. */
   readonly signed: boolean;
 
-  /** Reads the list of packages into a table. */
+  /**
+   * Reads the list of packages into a table. What they require and provide is most of the list, and
+   * is left for {@link PackageTable.readDependencies}.
+   */
   packages(options?: CallOptions): Promise<PackageTable>;
 
   /** Files that are neither packages nor metadata, such as keys. After {@link packages}. */
@@ -125,6 +128,10 @@ export interface PackageDetails extends PackageRow {
   archiveSize: number;
   /** Where the header is in the file. */
   headerRange?: [number, number];
+}
+
+/** What a package requires and provides. */
+export interface Dependencies {
   provides: Dependency[];
   requires: Dependency[];
   conflicts: Dependency[];
@@ -154,6 +161,7 @@ export interface UnverifiedHeader {
   /** How many bytes were read. */
   bytesRead: number;
   details: Omit<PackageDetails, keyof PackageRow> & { summary: string; license: string };
+  dependencies: Dependencies;
   files: (PackageFile & { checksum?: string })[];
   changes: Change[];
   /** What differs from the list of packages: names of fields. */
@@ -214,7 +222,8 @@ export interface PackageTable {
    *
    * @param query Words that must all be in the name or summary, in any case; a word with
    * `*` or `?` is compared with the whole name, `provides:x`, `file:/x` and `name:x` with
-   * what they say. Empty matches all.
+   * what they say. Empty matches all. The words `provides:`, `requires:` and `file:` are an error
+   * before {@link readDependencies}.
    * @param sort By relevance if there is a query and by name otherwise, if it is left out.
    */
   search(query: string, filters?: Filters, sort?: Sort): Uint32Array;
@@ -223,9 +232,18 @@ export interface PackageTable {
 
   details(id: number): PackageDetails;
 
-  /** Ids of the packages that provide a name, file or capability. */
+  /** Whether {@link readDependencies} was done. */
+  readonly hasDependencies: boolean;
+  /**
+   * Reads what the packages require and provide, from the list as it was pulled. It takes longer
+   * than the table itself; others have their turn every few milliseconds.
+   */
+  readDependencies(options?: CallOptions): Promise<void>;
+  /** After {@link readDependencies}. */
+  dependencies(id: number): Dependencies;
+  /** Ids of the packages that provide a name, file or capability. After {@link readDependencies}. */
   providers(name: string): Uint32Array;
-  /** Ids of the packages that require a name, file or capability. */
+  /** Ids of the packages that require a name, file or capability. After {@link readDependencies}. */
   requiredBy(name: string): Uint32Array;
   /** The id of the package with that NEVRA or checksum or path, or `undefined`. */
   find(text: string): number | undefined;

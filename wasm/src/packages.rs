@@ -12,7 +12,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::failure::Failure;
 use crate::json::to_js;
-use crate::table::{Details, Filters, Sort, Table};
+use crate::table::{Dependencies, DependenciesOut, Details, Filters, Sort, Table};
 
 /// The packages of a repository.
 #[wasm_bindgen(skip_typescript)]
@@ -50,6 +50,7 @@ impl PackageTable {
             None => None,
         };
         let found = self.table.search(query, &filters, sort.as_ref());
+        let found = found.map_err(Failure::input)?;
         Ok(Uint32Array::from(&found[..]))
     }
 
@@ -59,7 +60,7 @@ impl PackageTable {
         to_js(&rows.collect::<Vec<_>>())
     }
 
-    /// Everything about a package.
+    /// Everything about a package but its dependencies.
     pub fn details(&self, id: u32) -> Result<JsValue, JsValue> {
         match self.table.details(id) {
             Some(details) => Ok(to_js(&details)),
@@ -67,15 +68,29 @@ impl PackageTable {
         }
     }
 
+    /// Whether dependencies were read.
+    #[wasm_bindgen(getter, js_name = hasDependencies)]
+    pub fn has_dependencies(&self) -> bool {
+        self.table.dependencies().is_ok()
+    }
+
+    /// What a package requires and provides.
+    pub fn dependencies(&self, id: u32) -> Result<JsValue, JsValue> {
+        let all = self.table.dependencies().map_err(Failure::input)?;
+        Ok(to_js(&all.shown(&self.table, id)))
+    }
+
     /// The packages that provide a name.
-    pub fn providers(&self, name: &str) -> Uint32Array {
-        distinct(self.table.providers(name))
+    pub fn providers(&self, name: &str) -> Result<Uint32Array, JsValue> {
+        let all = self.table.dependencies().map_err(Failure::input)?;
+        Ok(distinct(all.providers(name)))
     }
 
     /// The packages that require a name.
     #[wasm_bindgen(js_name = requiredBy)]
-    pub fn required_by(&self, name: &str) -> Uint32Array {
-        distinct(self.table.required_by(name))
+    pub fn required_by(&self, name: &str) -> Result<Uint32Array, JsValue> {
+        let all = self.table.dependencies().map_err(Failure::input)?;
+        Ok(distinct(all.required_by(name)))
     }
 
     /// The package with a NEVRA, checksum or path.
@@ -173,6 +188,7 @@ pub(crate) fn header(facts: &Facts, bytes_read: usize, table: &Table, id: u32) -
         nevra: String,
         bytes_read: usize,
         details: Option<Details<'a>>,
+        dependencies: DependenciesOut,
         files: Vec<FileOut>,
         changes: Vec<ChangeOut<'a>>,
         differs: Vec<&'static str>,
@@ -181,6 +197,8 @@ pub(crate) fn header(facts: &Facts, bytes_read: usize, table: &Table, id: u32) -
     let mut alone = Table::default();
     alone.push(&facts.package);
     alone.finish();
+    let mut dependencies = Dependencies::default();
+    dependencies.push(&facts.package);
     let details = alone.details(0);
     let listed = table.details(id);
     let differs = details.as_ref().zip(listed.as_ref());
@@ -194,6 +212,7 @@ pub(crate) fn header(facts: &Facts, bytes_read: usize, table: &Table, id: u32) -
         bytes_read,
         differs: differs.map_or_else(Vec::new, |(one, other)| one.differs(other)),
         details,
+        dependencies: dependencies.shown(&alone, 0),
         files: files.collect(),
         changes: change_out(&facts.changes.changes),
     })

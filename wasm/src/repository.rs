@@ -1,6 +1,7 @@
 //! An RPM repository that JavaScript holds.
 
 use std::cell::RefCell;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use js_sys::{Function, Object, Uint8Array};
@@ -13,7 +14,6 @@ use ocirepo_rpm::header::{self, FileFacts, HeaderOptions};
 use ocirepo_rpm::href::Href;
 use ocirepo_rpm::limits::Limits;
 use ocirepo_rpm::other::Other;
-use ocirepo_rpm::package::Package;
 use ocirepo_rpm::primary::Primary;
 use ocirepo_rpm::snapshot::{Options, PackageEntry, Snapshot};
 use serde::Serialize;
@@ -21,18 +21,21 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::client::{Client, Download, abortable, manifest, progress, reference};
-use crate::driver::{Driver, Job, now};
+use crate::driver::{Driver, Job, OnBytes, now};
 use crate::failure::Failure;
 use crate::js::{self, Call};
 use crate::json::to_js;
 use crate::load::{self, Located, Metadata};
 use crate::packages::{FileOut, PackageTable, change_out, header as shown};
 use crate::pairs::Pairs;
-use crate::table::Table;
+use crate::table::{Dependencies, Table};
 use crate::wait::sleep;
 
 /// How long packages are read before others have their turn, in milliseconds.
 const SLICE: f64 = 60.0;
+
+/// The same where what others want is more urgent: searches are to feel instant.
+const SHORT_SLICE: f64 = 12.0;
 
 /// One snapshot of a repository.
 #[wasm_bindgen(skip_typescript)]
@@ -136,9 +139,16 @@ impl Repository {
         self.snapshot.borrow().signature().map(Uint8Array::from)
     }
 
-    /// Reads the packages.
+    /// Reads the packages, without their dependencies.
     pub async fn packages(&self, call: Call) -> Result<PackageTable, JsValue> {
         Ok(abortable(&call, self.read_packages(&call)).await?)
+    }
+
+    /// Reads what the packages of a table require and provide into it.
+    #[wasm_bindgen(js_name = readDependencies)]
+    pub async fn read_dependencies(&self, table: &PackageTable, call: Call) -> Result<(), JsValue> {
+        let table = Rc::clone(&table.table);
+        Ok(abortable(&call, self.read_dependencies_of(&table, &call)).await?)
     }
 
     /// Files that are neither packages nor metadata, as JSON.
@@ -291,27 +301,21 @@ impl Repository {
         Ok((pulled, record))
     }
 
+    /// All but dependencies, which are read from the same bytes later.
     async fn read_packages(&self, call: &Call) -> Result<PackageTable, Failure> {
         let (metadata, record) = self.metadata("primary", call).await?;
-        // It is not needed again.
-        self.pulled.borrow_mut().remove("primary");
         let path = record.location.path();
         let source = metadata.reader(&record)?;
-        let packages = Primary::open(source, path, Limits::default())?.keep_base();
+        let packages = Primary::open(source, path, Limits::default())?
+            .keep_base()
+            .without_dependencies();
         let report = progress(call, "read", packages.declared(), path);
         let mut table = Table::default();
-        let mut slice = js::performance_now();
-        for package in packages {
-            let package: Package = package?;
+        let all = each(packages, SLICE, report.as_ref(), |package| {
             table.push(&package);
-            if table.len() % 64 == 0 && js::performance_now() - slice > SLICE {
-                if let Some(report) = &report {
-                    report(table.len() as u64);
-                }
-                sleep(0.0).await;
-                slice = js::performance_now();
-            }
-        }
+            ControlFlow::Continue(())
+        });
+        all.await?;
         table.finish();
         let mut snapshot = self.snapshot.borrow_mut();
         for id in 0..table.len() as u32 {
@@ -332,12 +336,31 @@ impl Repository {
             }]);
         }
         snapshot.learn_packages([]);
-        if let Some(report) = &report {
-            report(table.len() as u64);
-        }
         Ok(PackageTable {
             table: Rc::new(table),
         })
+    }
+
+    async fn read_dependencies_of(&self, table: &Table, call: &Call) -> Result<(), Failure> {
+        if table.dependencies().is_ok() {
+            return Ok(());
+        }
+        let (metadata, record) = self.metadata("primary", call).await?;
+        let path = record.location.path();
+        let source = metadata.reader(&record)?;
+        let packages = Primary::open(source, path, Limits::default())?.keep_base();
+        let report = progress(call, "read", packages.declared(), path);
+        let mut dependencies = Dependencies::default();
+        let all = each(packages, SHORT_SLICE, report.as_ref(), |package| {
+            dependencies.push(&package);
+            ControlFlow::Continue(())
+        });
+        all.await?;
+        dependencies.finish();
+        table.depend(dependencies);
+        // It is not needed again.
+        self.pulled.borrow_mut().remove("primary");
+        Ok(())
     }
 
     async fn read_header(&self, table: &Table, id: u32) -> Result<JsValue, Failure> {
@@ -376,26 +399,53 @@ impl Repository {
     }
 }
 
-/// Reads until an entry fits, and lets others have their turn in between.
+/// Gives entries until the function has enough, and lets others have their turn after so many
+/// milliseconds.
+async fn each<T>(
+    entries: impl Iterator<Item = Result<T, MetadataError>>,
+    slice: f64,
+    report: Option<&OnBytes>,
+    mut give: impl FnMut(T) -> ControlFlow<()>,
+) -> Result<(), Failure> {
+    let tell = |count: usize| {
+        if let Some(report) = report {
+            report(count as u64);
+        }
+    };
+    let mut begun = js::performance_now();
+    let mut count = 0;
+    for entry in entries {
+        if give(entry?).is_break() {
+            return Ok(());
+        }
+        count += 1;
+        if count % 64 == 0 && js::performance_now() - begun > slice {
+            tell(count);
+            sleep(0.0).await;
+            begun = js::performance_now();
+        }
+    }
+    tell(count);
+    Ok(())
+}
+
+/// The entry that fits.
 async fn find<T>(
     call: &Call,
     entries: impl Iterator<Item = Result<T, MetadataError>>,
     fits: impl Fn(&T) -> bool,
 ) -> Result<Option<T>, Failure> {
     let report = progress(call, "read", None, "packages");
-    let mut slice = js::performance_now();
-    for (count, entry) in entries.enumerate() {
-        let entry = entry?;
-        if fits(&entry) {
-            return Ok(Some(entry));
-        }
-        if count % 64 == 0 && js::performance_now() - slice > SLICE {
-            if let Some(report) = &report {
-                report(count as u64);
+    let mut found = None;
+    let all = each(entries, SLICE, report.as_ref(), |entry| {
+        match fits(&entry) {
+            true => {
+                found = Some(entry);
+                ControlFlow::Break(())
             }
-            sleep(0.0).await;
-            slice = js::performance_now();
+            false => ControlFlow::Continue(()),
         }
-    }
-    Ok(None)
+    });
+    all.await?;
+    Ok(found)
 }

@@ -1,15 +1,9 @@
 //! What is shown of packages, in the shapes of `ocirepo.d.ts`.
 
-use std::cmp::Ordering;
-
 use ocirepo_rpm::diff::{self, Change, Entry};
-use ocirepo_rpm::evr::Evr;
 use serde::Serialize;
 
-use super::{NONE, PROVIDES, REQUIRES, Row, Table};
-
-/// How many providers of one requirement are named.
-const MOST_PROVIDERS: usize = 20;
+use super::{Row, Table};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -50,32 +44,6 @@ pub(crate) struct Details<'a> {
     archive_size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     header_range: Option<(u32, u32)>,
-    provides: Vec<DependencyOut>,
-    requires: Vec<DependencyOut>,
-    conflicts: Vec<DependencyOut>,
-    obsoletes: Vec<DependencyOut>,
-    recommends: Vec<DependencyOut>,
-    suggests: Vec<DependencyOut>,
-    supplements: Vec<DependencyOut>,
-    enhances: Vec<DependencyOut>,
-}
-
-#[derive(Serialize)]
-pub(crate) struct DependencyOut {
-    name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    comparison: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    evr: Option<String>,
-    text: String,
-    pre: bool,
-    providers: Vec<Provider>,
-}
-
-#[derive(Serialize)]
-struct Provider {
-    id: u32,
-    nevra: String,
 }
 
 /// How many packages have a value.
@@ -172,11 +140,10 @@ impl Table {
         })
     }
 
-    /// Everything that is known of a package.
+    /// Everything that is known of a package but its dependencies.
     pub(crate) fn details(&self, id: u32) -> Option<Details<'_>> {
         let row = self.row(id)?;
         let url = self.texts.get(row.url);
-        let list = |kind| self.dependencies_out(id, kind);
         Some(Details {
             row: self.shown(id)?,
             description: self.descriptions.get(id),
@@ -190,97 +157,6 @@ impl Table {
             file_time: row.file_time,
             archive_size: row.archive,
             header_range: Some(row.header).filter(|(_, end)| *end > 0),
-            provides: list(PROVIDES),
-            requires: list(REQUIRES),
-            conflicts: list(2),
-            obsoletes: list(3),
-            recommends: list(4),
-            suggests: list(5),
-            supplements: list(6),
-            enhances: list(7),
-        })
-    }
-
-    fn dependencies_out(&self, id: u32, kind: usize) -> Vec<DependencyOut> {
-        let at = self.dependencies(id, kind);
-        at.filter_map(|at| {
-            let name = *self.dependencies.name.get(at)?;
-            let evr = self.evr_at(at).map(str::to_owned);
-            let flags = *self.dependencies.flags.get(at)?;
-            let comparison = operator(flags);
-            let text = match (comparison, &evr) {
-                (Some(comparison), Some(evr)) => {
-                    format!("{} {comparison} {evr}", self.texts.get(name))
-                }
-                _ => self.texts.get(name).to_owned(),
-            };
-            let providers = match kind {
-                PROVIDES => Vec::new(),
-                _ => self.providers_of(name, comparison, evr.as_deref()),
-            };
-            Some(DependencyOut {
-                name: self.texts.get(name).to_owned(),
-                comparison,
-                evr,
-                text,
-                pre: flags & 8 != 0,
-                providers,
-            })
-        })
-        .collect()
-    }
-
-    fn evr_at(&self, at: usize) -> Option<&str> {
-        let evr = *self.dependencies.evr.get(at)?;
-        (evr != NONE).then(|| self.texts.get(evr))
-    }
-
-    /// The packages that satisfy a requirement.
-    fn providers_of(
-        &self,
-        name: u32,
-        comparison: Option<&str>,
-        evr: Option<&str>,
-    ) -> Vec<Provider> {
-        let mut found: Vec<Provider> = Vec::new();
-        for id in self.provided().of(name) {
-            if found.len() == MOST_PROVIDERS {
-                break;
-            }
-            if found.last().is_none_or(|last| last.id != *id)
-                && self.satisfies(*id, name, comparison, evr)
-                && let Some(nevra) = self.nevra(*id)
-            {
-                let nevra = nevra.to_string();
-                found.push(Provider { id: *id, nevra });
-            }
-        }
-        found
-    }
-
-    /// Whether what a package provides under a name is in the range.
-    fn satisfies(&self, id: u32, name: u32, comparison: Option<&str>, evr: Option<&str>) -> bool {
-        let (Some(comparison), Some(evr)) = (comparison, evr) else {
-            return true;
-        };
-        let Ok(wanted) = evr.parse::<Evr>() else {
-            return true;
-        };
-        self.dependencies(id, PROVIDES).any(|at| {
-            if self.dependencies.name.get(at) != Some(&name) {
-                return false;
-            }
-            let flags = self.dependencies.flags.get(at).copied().unwrap_or_default();
-            match self.evr_at(at).map(str::parse::<Evr>) {
-                Some(Ok(provided)) => overlap(
-                    operator(flags).unwrap_or("="),
-                    &provided,
-                    comparison,
-                    &wanted,
-                ),
-                // Without a version it provides every one, as rpm has it.
-                _ => true,
-            }
         })
     }
 
@@ -408,38 +284,6 @@ impl From<&Change> for ChangeOut {
             arch: nevra.arch.to_string(),
             old: old.map(side),
             new: new.map(side),
-        }
-    }
-}
-
-fn operator(flags: u8) -> Option<&'static str> {
-    match flags & 7 {
-        1 => Some("<"),
-        2 => Some("<="),
-        3 => Some("="),
-        4 => Some(">="),
-        5 => Some(">"),
-        _ => None,
-    }
-}
-
-/// Whether two ranges of versions have one in common. A version without a release stands for
-/// all of its releases, as rpm has it.
-fn overlap(one: &str, a: &Evr, other: &str, b: &Evr) -> bool {
-    let mut b = b.clone();
-    let mut a = a.clone();
-    if a.release.is_empty() || b.release.is_empty() {
-        a.release = "".into();
-        b.release = "".into();
-    }
-    let down = |operator: &str| operator.starts_with('<');
-    let up = |operator: &str| operator.starts_with('>');
-    let same = |operator: &str| operator.ends_with('=');
-    match a.compare(&b) {
-        Ordering::Less => up(one) || down(other),
-        Ordering::Greater => down(one) || up(other),
-        Ordering::Equal => {
-            (same(one) && same(other)) || (down(one) && down(other)) || (up(one) && up(other))
         }
     }
 }

@@ -6,7 +6,7 @@
 use ocirepo_rpm::query::Query;
 use serde::Deserialize;
 
-use super::{SortKey, Table};
+use super::{SortKey, Table, Unread};
 
 /// Which packages are wanted at all.
 #[derive(Default, Deserialize)]
@@ -40,13 +40,18 @@ const IN_SUMMARY: u8 = 3;
 const NOT: u8 = u8::MAX;
 
 impl Table {
-    /// The packages that match, in order.
-    pub(crate) fn search(&self, query: &str, filters: &Filters, sort: Option<&Sort>) -> Vec<u32> {
+    /// The packages that match, in order. Words about dependencies need these to have been read.
+    pub(crate) fn search(
+        &self,
+        query: &str,
+        filters: &Filters,
+        sort: Option<&Sort>,
+    ) -> Result<Vec<u32>, Unread> {
         let words: Vec<&str> = query.split_whitespace().collect();
         let mut fit = vec![EXACT; self.len()];
         self.filter(filters, &mut fit);
         for (at, word) in words.iter().enumerate() {
-            self.narrow(word, at == 0, &mut fit);
+            self.narrow(word, at == 0, &mut fit)?;
         }
         let by = sort.map_or(SortKey::Relevance, |sort| sort.by);
         let order = match by {
@@ -69,7 +74,7 @@ impl Table {
         if sort.is_some_and(|sort| sort.descending) {
             found.reverse();
         }
-        found
+        Ok(found)
     }
 
     fn filter(&self, filters: &Filters, fit: &mut [u8]) {
@@ -101,11 +106,11 @@ impl Table {
     }
 
     /// Leaves only packages that match a word. The first one says how well they fit.
-    fn narrow(&self, word: &str, first: bool, fit: &mut [u8]) {
+    fn narrow(&self, word: &str, first: bool, fit: &mut [u8]) -> Result<(), Unread> {
         let found = match word.split_once(':') {
-            Some(("provides", name)) => self.among(self.providers(name)),
-            Some(("requires", name)) => self.among(self.required_by(name)),
-            Some(("file", path)) => self.among(self.providers(path)),
+            Some(("provides", name)) => self.among(self.dependencies()?.providers(name)),
+            Some(("requires", name)) => self.among(self.dependencies()?.required_by(name)),
+            Some(("file", path)) => self.among(self.dependencies()?.providers(path)),
             Some(("name", name)) => self.named(&Query::new(name)),
             _ if word.contains(['*', '?', '[']) => self.named(&Query::new(word)),
             _ => self.containing(&word.to_lowercase()),
@@ -117,6 +122,7 @@ impl Table {
                 *fit = found;
             }
         }
+        Ok(())
     }
 
     fn among(&self, ids: &[u32]) -> Vec<u8> {
@@ -145,43 +151,34 @@ impl Table {
     /// A word in lower case. A package is a line break, its name, a line break and its
     /// summary.
     fn containing(&self, word: &str) -> Vec<u8> {
+        let word = word.as_bytes();
         let mut found = vec![NOT; self.len()];
         let (text, ends) = self.searched.whole();
-        let word = word.as_bytes();
-        let mut package = 0;
-        for at in memchr::memmem::find_iter(text, word) {
-            // The next package that ends behind it; they come in order.
-            let rest = ends.get(package..).unwrap_or_default();
-            package += rest.partition_point(|end| *end as usize <= at);
-            let start = match package {
-                0 => 0,
-                package => ends.get(package - 1).map_or(0, |end| *end as usize),
+        let finder = memchr::memmem::Finder::new(word);
+        let mut start = 0;
+        let packages = ends.iter().map(|end| {
+            let end = *end as usize;
+            std::mem::replace(&mut start, end)..end
+        });
+        let mut packages = packages.zip(&mut found);
+        let mut from = 0;
+        while let Some(at) = finder.find(text.get(from..).unwrap_or_default()) {
+            let at = from + at;
+            let Some((package, found)) = packages.find(|(package, _)| package.end > at) else {
+                break;
             };
-            let before = text.get(start + 1..at).unwrap_or_default();
+            let before = text.get(package.start + 1..at).unwrap_or_default();
             let behind = text.get(at + word.len());
-            let how = match (before, behind) {
+            // Where it stands first is how well it fits.
+            *found = match (before, behind) {
                 ([], Some(b'\n')) => EXACT,
                 ([], _) => BEGINS,
                 (before, _) if before.contains(&b'\n') => IN_SUMMARY,
                 _ => IN_NAME,
             };
-            if let Some(found) = found.get_mut(package) {
-                *found = how.min(*found);
-            }
+            from = package.end;
         }
         found
-    }
-
-    /// The packages that provide a name, capability or file of `primary`.
-    pub(crate) fn providers(&self, name: &str) -> &[u32] {
-        let number = self.texts.find(name);
-        number.map_or(&[], |number| self.provided().of(number))
-    }
-
-    /// The packages that require a name, capability or file.
-    pub(crate) fn required_by(&self, name: &str) -> &[u32] {
-        let number = self.texts.find(name);
-        number.map_or(&[], |number| self.required().of(number))
     }
 
     /// The package with a NEVRA, checksum or path.

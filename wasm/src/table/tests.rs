@@ -8,10 +8,15 @@ use super::*;
 fn table(packages: &[&str]) -> Table {
     let xml = format!("<metadata>{}</metadata>", packages.concat());
     let mut table = Table::default();
+    let mut dependencies = Dependencies::default();
     for package in Primary::open(xml.as_bytes(), "primary.xml", Limits::default()).unwrap() {
-        table.push(&package.unwrap());
+        let package = package.unwrap();
+        table.push(&package);
+        dependencies.push(&package);
     }
     table.finish();
+    dependencies.finish();
+    table.depend(dependencies);
     table
 }
 
@@ -61,7 +66,7 @@ fn shells() -> Table {
 fn names(table: &Table, query: &str, filters: Value, sort: Value) -> Vec<String> {
     let filters: Filters = serde_json::from_value(filters).unwrap();
     let sort: Option<Sort> = serde_json::from_value(sort).unwrap();
-    let ids = table.search(query, &filters, sort.as_ref());
+    let ids = table.search(query, &filters, sort.as_ref()).unwrap();
     ids.iter()
         .map(|id| table.nevra(*id).unwrap().to_string())
         .collect()
@@ -150,7 +155,9 @@ fn requirements_name_only_providers_in_their_range() {
     let table = shells();
     let doc = table.find("bash-doc-5.3-1.noarch").unwrap();
     let details = serde_json::to_value(table.details(doc).unwrap()).unwrap();
-    let requires = details["requires"].as_array().unwrap();
+    let dependencies = table.dependencies().unwrap().shown(&table, doc);
+    let dependencies = serde_json::to_value(dependencies).unwrap();
+    let requires = dependencies["requires"].as_array().unwrap();
     assert_eq!(requires[0]["text"], "bash >= 5.3");
     assert_eq!(
         requires[0]["providers"],
@@ -195,5 +202,21 @@ fn an_empty_repository_has_no_answers() {
     assert!(names(&table, "x", json!({}), Value::Null).is_empty());
     assert!(table.shown(0).is_none());
     assert!(table.details(0).is_none());
-    assert!(table.providers("x").is_empty());
+    assert!(table.dependencies().unwrap().providers("x").is_empty());
+}
+
+#[test]
+fn before_dependencies_were_read_everything_else_is_there() {
+    let xml = format!("<metadata>{}</metadata>", package("a-1-1.x86_64", "A", ""));
+    let mut table = Table::default();
+    let packages = Primary::open(xml.as_bytes(), "primary.xml", Limits::default()).unwrap();
+    for package in packages.without_dependencies() {
+        table.push(&package.unwrap());
+    }
+    table.finish();
+    assert_eq!(names(&table, "a", json!({}), Value::Null), ["a-1-1.x86_64"]);
+    for query in ["provides:a", "a requires:b", "file:/a"] {
+        let unread = table.search(query, &Filters::default(), None).unwrap_err();
+        assert!(unread.to_string().contains("readDependencies"), "{query}");
+    }
 }

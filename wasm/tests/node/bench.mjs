@@ -41,10 +41,13 @@ for (const by of ["size", "buildTime", "source", "license"]) {
   table.search("", { arch: ["x86_64"], latest: true }, { by, descending: true });
   console.log(`sorted by ${by}: first ${ms(once - before)} ms, then ${ms(performance.now() - once)} ms with filters`);
 }
+const asked = performance.now();
+await table.readDependencies();
+console.log(`dependencies: ${ms(performance.now() - asked)} ms; the table takes ${(table.memory / 1e6).toFixed(0)} MB then`);
 const before = performance.now();
-table.details(table.length >> 1);
+table.dependencies(table.length >> 1);
 const then = performance.now();
-table.details(7);
-console.log(`details: first ${ms(then - before)} ms, then ${ms(performance.now() - then)} ms`);
+table.dependencies(7);
+console.log(`those of a package: first ${ms(then - before)} ms, then ${ms(performance.now() - then)} ms`);
 client.close();
 stop();

@@ -98,9 +98,16 @@ for (const layout of LAYOUTS) {
     const details = table.details(alpha);
     assert.equal(details.homepage, "https://example.org/alpha");
     assert.match(details.description, /more than one word/);
-    const requires = details.requires.find((entry) => entry.name === "beta");
+    assert.equal(table.hasDependencies, false);
+    for (const unread of [() => table.dependencies(alpha), () => table.providers("beta"), () => table.search("requires:beta")]) {
+      assert.throws(unread, { kind: "input", message: /readDependencies/ });
+    }
+    await table.readDependencies();
+    assert.equal(table.hasDependencies, true);
+    const requires = table.dependencies(alpha).requires.find((entry) => entry.name === "beta");
     assert.deepEqual(requires.providers.map((one) => one.nevra), ["beta-2.0-1.noarch"]);
     assert.equal(table.search("provides:beta(feature)").length, 1);
+    assert.deepEqual(table.requiredBy("beta"), Uint32Array.of(alpha));
     assert.deepEqual(table.arches().map((one) => one.value), ["noarch"]);
     const listed = await table.files(alpha);
     assert.ok(listed.some((file) => file.path === "/usr/share/alpha/data"));
@@ -118,6 +125,7 @@ for (const layout of LAYOUTS) {
     assert.equal(header.verified, false);
     assert.ok(header.bytesRead < original.length / 2, `${header.bytesRead} bytes were read`);
     assert.deepEqual(header.differs, []);
+    assert.ok(header.dependencies.requires.some((entry) => entry.name === "beta"));
     assert.ok(header.files.some((file) => file.path === "/usr/share/alpha/data"));
 
     const good = await repository.signature({ keys: [signer.bytes] });

@@ -6,6 +6,7 @@
 import type {
   Change,
   Credentials,
+  Dependencies,
   Descriptor,
   Facet,
   Filters,
@@ -23,6 +24,7 @@ import type {
 export type {
   Change,
   Credentials,
+  Dependencies,
   Descriptor,
   Facet,
   MetadataRecord,
@@ -193,6 +195,8 @@ export interface Methods {
   rows(reference: string, query: number, from: number, to: number): PackageRow[];
   /** By NEVRA; `undefined` if there is no such package. With other packages of its name. */
   details(reference: string, nevra: string): { package: PackageDetails; others: PackageRow[] } | undefined;
+  /** What a package requires and provides. */
+  dependencies(reference: string, id: number): Dependencies;
   providers(reference: string, name: string): PackageRow[];
   requiredBy(reference: string, name: string): PackageRow[];
   files(reference: string, id: number): PackageFile[];

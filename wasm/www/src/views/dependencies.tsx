@@ -1,8 +1,9 @@
 import { useState } from "preact/hooks";
 import { formatCount } from "../lib/format.ts";
+import { Await, useCall } from "../page/call.tsx";
 import { Fold, Text } from "../page/parts.tsx";
-import { here } from "../page/state.ts";
-import type { PackageDetails } from "../protocol.ts";
+import { here, worker } from "../page/state.ts";
+import type { Dependencies } from "../protocol.ts";
 
 const KINDS = [
   ["requires", "Requires"],
@@ -19,24 +20,27 @@ const KINDS = [
 const PIECE = 200;
 
 /** What a package needs and offers. Requirements lead to what provides them, and the other way. */
-export function Dependencies({ details }: { details: PackageDetails }) {
+export function DependencyFolds({ reference, id }: { reference: string; id: number }) {
+  const call = useCall(`${reference}\n${id}`, (watch) => worker.client.call("dependencies", [reference, id], watch));
   return (
-    <>
-      {KINDS.map(
-        ([kind, title]) =>
-          details[kind].length > 0 && (
-            <Fold key={kind} title={title} count={formatCount(details[kind].length)} open={kind === "requires"}>
-              {() => <List details={details} kind={kind} />}
-            </Fold>
-          ),
-      )}
-    </>
+    <Await call={call} what="Reading what packages require and provide">
+      {(dependencies) =>
+        KINDS.map(
+          ([kind, title]) =>
+            dependencies[kind].length > 0 && (
+              <Fold key={kind} title={title} count={formatCount(dependencies[kind].length)} open={kind === "requires"}>
+                {() => <List dependencies={dependencies} kind={kind} />}
+              </Fold>
+            ),
+        )
+      }
+    </Await>
   );
 }
 
-function List({ details, kind }: { details: PackageDetails; kind: (typeof KINDS)[number][0] }) {
+function List({ dependencies, kind }: { dependencies: Dependencies; kind: (typeof KINDS)[number][0] }) {
   const [count, setCount] = useState(PIECE);
-  const all = details[kind];
+  const all = dependencies[kind];
   return (
     <>
       <ul class="dependencies">

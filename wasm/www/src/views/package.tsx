@@ -6,7 +6,7 @@ import { Await, useCall } from "../page/call.tsx";
 import { Address, CopyBlock, Day, Digest, Empty, Fold, Text } from "../page/parts.tsx";
 import { here, route, signatureOf, worker } from "../page/state.ts";
 import type { Opened, PackageDetails, PackageFile, PackageRow } from "../protocol.ts";
-import { Dependencies } from "./dependencies.tsx";
+import { DependencyFolds } from "./dependencies.tsx";
 import { Download } from "./download.tsx";
 import { HeaderFold } from "./header.tsx";
 
@@ -112,7 +112,7 @@ function OnePackage({ open, details, others }: { open: Opened; details: PackageD
               <Text>{details.description}</Text>
             </p>
           )}
-          <Dependencies details={details} />
+          <DependencyFolds reference={reference} id={details.id} />
           <Fold title="Files">{() => <Files reference={reference} id={details.id} />}</Fold>
           <Fold title="Change log">{() => <Changes reference={reference} id={details.id} />}</Fold>
           <HeaderFold reference={reference} details={details} />

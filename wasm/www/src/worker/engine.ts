@@ -33,6 +33,12 @@ const SHOWN = 4 * 1024 * 1024;
 /** The largest blob that is kept in memory to be saved, in bytes. */
 const SAVED = 512 * 1024 * 1024;
 
+/** Words of a search for which dependencies have to be read. */
+const ABOUT_DEPENDENCIES = /(^|\s)(provides|requires|file):/;
+
+/** When to begin with what nobody asked for, in milliseconds: after the first rows were drawn. */
+const AHEAD = 200;
+
 /** Every method, with the context in front. */
 type Bound = {
   [M in keyof Methods]: (
@@ -51,6 +57,10 @@ interface Demonstration {
 interface Held {
   repository: Shared<RpmRepository>;
   table: Shared<PackageTable>;
+  /** The same table, with dependencies. */
+  whole: Shared<PackageTable>;
+  /** Whether dependencies are read without anybody waiting for them. */
+  ahead: boolean;
 }
 
 /** The handlers of the worker. */
@@ -100,7 +110,13 @@ class Engine {
           sources: table.sources(),
         };
       },
-      search: async (context, reference, query) => this.#search(await this.#table(context, reference), query),
+      search: async (context, reference, query) => {
+        const table = ABOUT_DEPENDENCIES.test(query.search)
+          ? await this.#whole(context, reference)
+          : await this.#table(context, reference);
+        this.#ahead(this.#hold(reference));
+        return this.#search(table, query);
+      },
       rows: async (context, reference, query, from, to) => {
         const table = await this.#table(context, reference);
         const found = this.#found.get(query);
@@ -118,12 +134,13 @@ class Engine {
         const rows = table.rows(others).filter(({ name }) => name === details.name);
         return { package: details, others: rows };
       },
+      dependencies: async (context, reference, id) => (await this.#whole(context, reference)).dependencies(id),
       providers: async (context, reference, name) => {
-        const table = await this.#table(context, reference);
+        const table = await this.#whole(context, reference);
         return table.rows(table.providers(name));
       },
       requiredBy: async (context, reference, name) => {
-        const table = await this.#table(context, reference);
+        const table = await this.#whole(context, reference);
         return table.rows(table.requiredBy(name));
       },
       files: async (context, reference, id) => (await this.#table(context, reference)).files(id, options(context)),
@@ -261,19 +278,38 @@ class Engine {
     const table = new Shared(async (context) =>
       (await repository.wait(context)).packages(options(context)),
     );
-    return { repository, table };
+    const whole = new Shared(async (context) => {
+      const read = await table.wait(context);
+      await read.readDependencies(options(context));
+      return read;
+    });
+    return { repository, table, whole, ahead: false };
   }
 
   #drop(reference: string): void {
     const held = this.#held.get(reference);
     if (!held) return;
     this.#held.delete(reference);
+    held.whole.end(() => {});
     held.table.end((table) => table.free());
     held.repository.end((repository) => repository.close());
   }
 
   #table(context: Context, reference: string): Promise<PackageTable> {
     return this.#hold(reference).table.wait(context);
+  }
+
+  #whole(context: Context, reference: string): Promise<PackageTable> {
+    return this.#hold(reference).whole.wait(context);
+  }
+
+  /** Reads dependencies, which are wanted next, while a person looks at the packages. */
+  #ahead(held: Held): void {
+    if (held.ahead) return;
+    held.ahead = true;
+    const { signal } = new AbortController();
+    // If it fails, whoever wants them learns why.
+    setTimeout(() => void held.whole.wait({ signal, progress: () => {} }).catch(() => {}), AHEAD);
   }
 
   #search(table: PackageTable, { search, filters, sort }: Query) {
