@@ -34,7 +34,10 @@ export async function search(page, text, count) {
 
 export async function openPackage(page, name) {
   await rows(page).getByRole("link", { name, exact: true }).click();
-  await page.getByRole("article").getByRole("heading", { name }).first().waitFor();
+  const article = page.getByRole("article");
+  await article.getByRole("heading", { name }).first().waitFor();
+  // What it requires and provides is read later than the rest.
+  await article.locator("summary", { hasText: /^Provides/ }).waitFor();
 }
 
 /** Downloads the open package, and returns the digest of the file that came. */

@@ -1,6 +1,7 @@
 //! `primary.xml`, in each compression: what is read can be written, and reads the same.
 
 use ocirepo_rpm::limits::Limits;
+use ocirepo_rpm::package::{Dependencies, Package};
 use ocirepo_rpm::primary::Primary;
 use ocirepo_rpm::write::PrimaryWriter;
 
@@ -11,6 +12,16 @@ pub fn check(data: &[u8]) {
     let Some(packages) = read(data, |source| all(Primary::open(source, "a.xml", LIMITS))) else {
         return;
     };
+    let bare = read(data, |source| {
+        let packages = Primary::open(source, "a.xml", LIMITS);
+        all(packages.map(Primary::without_dependencies))
+    });
+    let stripped = packages.iter().cloned().map(|package| Package {
+        dependencies: Dependencies::default(),
+        files: Box::default(),
+        ..package
+    });
+    assert_eq!(bare, Some(stripped.collect()));
     let mut writer = PrimaryWriter::new(Vec::new(), packages.len() as u64).unwrap();
     for package in &packages {
         crate::href::stays_inside(package.location.path());
