@@ -31,6 +31,8 @@ pub(crate) mod verify;
 use std::future::Future;
 use std::pin::{Pin, pin};
 
+use tokio::runtime::Builder;
+
 use crate::arguments::{Arguments, Command};
 use crate::exit::Failure;
 use crate::output::progress;
@@ -57,7 +59,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Verify(command) => block_on(verify::run(command, &global)),
         Command::Tags(command) => block_on(tags::run(command, &global)),
         Command::Manifest(command) => block_on(manifest::run(command, &global)),
-        Command::Blob(command) => block_on(blob::run(command, &global)),
+        Command::Blob(command) => block_on_one(blob::run(command, &global)),
         Command::Login(command) => block_on(login::run(command, &global)),
         Command::Dnf(command) => block_on(dnf::run(command, &global)),
         Command::Doctor(command) => block_on(doctor::run(command, &global)),
@@ -74,12 +76,25 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
 
 /// Runs a command that needs the network.
 fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    block_on_runtime(Builder::new_multi_thread(), pin!(command))
+}
+
+/// Runs a command with one transfer, on one thread: a chunk is hashed where it was received, while
+/// it is in the caches of that processor. Files are written on others in any case.
+fn block_on_one(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    block_on_runtime(Builder::new_current_thread(), pin!(command))
+}
+
+/// tokio polls in several places, and would have a copy of every command in each if it were not
+/// behind a pointer.
+fn block_on_runtime(
+    mut runtime: Builder,
+    command: Pin<&mut dyn Future<Output = Result<(), Failure>>>,
+) -> Result<(), Failure> {
+    let runtime = runtime
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
-    // tokio polls in several places, and would have a copy of every command in each.
-    let command: Pin<&mut dyn Future<Output = _>> = pin!(command);
     let result = runtime.block_on(command);
     // A name lookup or a read of a terminal may hang in a thread that nobody waits for.
     runtime.shutdown_background();

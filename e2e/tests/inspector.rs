@@ -22,7 +22,7 @@ use ocirepo_e2e::world::{key, packages, sample};
 use ocirepo_rpm::checksum::{Checksum, ChecksumKind};
 use ocirepo_rpm::evr::{Evr, Nevra};
 use ocirepo_rpm::href::Href;
-use ocirepo_rpm::package::{Dependencies, Details, Package as Listed, Sizes};
+use ocirepo_rpm::package::{Dependencies, Dependency, Details, Package as Listed, Sizes};
 use ocirepo_rpm::repomd::Repomd;
 use ocirepo_rpm::write::{self, FilelistsWriter, MetadataFile, OtherWriter, PrimaryWriter};
 use serde_json::{Value, json};
@@ -232,6 +232,12 @@ fn hostile(directory: &std::path::Path) {
     let digest = Digest::of(content).hex();
     let checksum = Checksum::from_hex(ChecksumKind::Sha256, &digest).unwrap();
     let path = "Packages/hostile-1-1.noarch.rpm";
+    let dependency = |name: &str| Dependency {
+        name: name.into(),
+        comparison: None,
+        evr: None,
+        pre: false,
+    };
     let package = Listed {
         nevra: Nevra {
             name: "hostile".into(),
@@ -260,7 +266,13 @@ fn hostile(directory: &std::path::Path) {
             source_rpm: format!("{script}-1-1.src.rpm").into(),
             header_range: None,
         },
-        dependencies: Dependencies::default(),
+        dependencies: Dependencies {
+            provides: [script, "javascript:pwned=1"].map(dependency).into(),
+            requires: [script, "javascript:pwned=1", "(x if y)"]
+                .map(dependency)
+                .into(),
+            ..Dependencies::default()
+        },
         files: Vec::new().into(),
     };
     let file = |kind: &str| MetadataFile::gzip(kind, &format!("{kind}.xml"), Vec::new());
